@@ -1,0 +1,1 @@
+"""Checkers: `correct`, `wrong`, or `unknown`. One file each."""

@@ -1,0 +1,227 @@
+"""A model in this process, through `transformers`: the embedded default, and the one that needs no server.
+
+Prompts are rendered with the model's own chat template, sorted by length, left-padded and decoded in batches. A sample's
+random numbers come from its own request and index, not from its batch, so the same request gives the same text wherever
+it lands (up to floating-point noise; exactly, when the group is the same).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pipeline.engines.base import Engine, EngineSettings, Request
+from pipeline.errors import ConfigError, RequestFailed
+from pipeline.identity import model_identity
+from pipeline.types import Completion, Message, SamplingParams, Usage, content_id
+
+if TYPE_CHECKING:
+    import torch
+
+Outcome = list[Completion] | Exception
+
+
+class Settings(EngineSettings):
+    """Which model, where, in what batches."""
+
+    engine: Literal["transformers"] = "transformers"
+    model: str
+    """A folder with weights, tokenizer and chat template, or a hub id."""
+    batch_size: int = 128
+    """Texts decoded at once."""
+    group_size: int = 64
+    """Problems per unit of work; an interrupted unit is run again whole, so that a resumed run repeats it exactly."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Precision of the weights; `auto` keeps what they were saved in."""
+    device: str | None = None
+    """`cuda`, `cpu`, …; by default the GPU where there is one."""
+
+    def create(self) -> Engine:
+        return Transformers(self)
+
+    def check(self) -> None:
+        folder = Path(self.model)
+        if folder.is_dir():
+            check_folder(folder)
+        elif folder.is_absolute() or self.model.startswith(".") or self.model.count("/") > 1:
+            raise ConfigError(f"model {self.model}: there is no such folder")
+
+
+def check_folder(folder: Path) -> None:
+    """Raises ConfigError for a model folder without configuration, weights, tokenizer or chat template."""
+    if not (folder / "config.json").is_file():
+        raise ConfigError(f"model {folder}: has no config.json; is it a model folder saved with save_pretrained?")
+    if not any(folder.glob("*.safetensors")):
+        raise ConfigError(f"model {folder}: has no *.safetensors weights; save it with save_pretrained")
+    described = folder / "tokenizer_config.json"
+    if not described.is_file():
+        raise ConfigError(f"model {folder}: has no tokenizer; save one there with tokenizer.save_pretrained")
+    inline = "chat_template" in json.loads(described.read_text(encoding="utf-8"))
+    if not inline and not (folder / "chat_template.jinja").is_file():
+        raise ConfigError(f"model {folder}: its tokenizer has no chat template; add a chat_template.jinja to the folder")
+
+
+@dataclass
+class Line:
+    """One text to be written: the prompt's ids and where the result goes."""
+
+    request: int
+    prompt: list[int]
+    seed: str
+
+
+class Transformers(Engine):
+    """Decodes in one background thread; the event loop stays free."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.group_size = settings.group_size
+        self._identity = ""
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode")
+        self._stop = threading.Event()
+        self._waiting: list[tuple[Request, asyncio.Future[Outcome]]] = []
+        self._drain: asyncio.Task[None] | None = None
+
+    @property
+    def identity(self) -> str:
+        return self._identity
+
+    async def __aenter__(self) -> Self:
+        self.settings.check()
+        await asyncio.get_running_loop().run_in_executor(self._worker, self._load)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._stop.set()
+        self._worker.shutdown(wait=True, cancel_futures=True)
+        self.model: Any = None
+
+    def _load(self) -> None:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        s = self.settings
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(s.model, padding_side="left")
+        if self.tokenizer.chat_template is None:
+            raise ConfigError(f"model {s.model}: its tokenizer has no chat template")
+        if self.tokenizer.pad_token_id is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token
+        device = s.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        model: Any = AutoModelForCausalLM.from_pretrained(s.model, dtype=s.dtype)
+        self.model = model.to(device).eval()
+        self._identity = f"local:{model_identity(s.model)}:{self.model.dtype}"
+        ends = self.model.generation_config.eos_token_id
+        self.ends = set(ends if isinstance(ends, list) else [ends]) - {None} | {self.tokenizer.eos_token_id}
+        self.context: int = getattr(self.model.config, "max_position_embeddings", 1 << 30)
+
+    async def complete(
+        self, messages: Sequence[Message], *, n: int = 1, params: SamplingParams, offset: int = 0
+    ) -> list[Completion]:
+        """Single requests that come in while a batch is decoding are decoded together as the next one."""
+        result: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((Request(messages=tuple(messages), params=params, n=n, offset=offset), result))
+        if self._drain is None or self._drain.done():
+            self._drain = asyncio.create_task(self._drain_waiting())
+        outcome = await result
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def _drain_waiting(self) -> None:
+        await asyncio.sleep(0)  # let the callers that are ready join
+        while self._waiting:
+            group, self._waiting = self._waiting, []
+            try:
+                outcomes: Sequence[Outcome] = await self.complete_many([request for request, _ in group])
+            except Exception as error:  # handed to every caller, who raises it
+                outcomes = [error] * len(group)
+            for (_, result), outcome in zip(group, outcomes, strict=True):
+                if not result.done():
+                    result.set_result(outcome)
+
+    async def complete_many(self, requests: Sequence[Request]) -> list[Outcome]:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, self._complete_group, requests)
+
+    def _complete_group(self, requests: Sequence[Request]) -> list[Outcome]:
+        outcomes: list[Outcome] = [[] for _ in requests]
+        lines_by_params: dict[SamplingParams, list[Line]] = {}
+        for number, request in enumerate(requests):
+            prompt = self._encode(request.messages)
+            if len(prompt) + request.params.max_tokens > self.context:
+                outcomes[number] = RequestFailed(
+                    f"prompt of {len(prompt)} tokens + max_tokens {request.params.max_tokens} "
+                    f"exceeds the model's context of {self.context}"
+                )
+                continue
+            for index in range(request.offset, request.offset + request.n):
+                seed = content_id(prompt, request.params.seed, index)
+                lines_by_params.setdefault(request.params, []).append(Line(number, prompt, seed))
+        for params, lines in lines_by_params.items():
+            order = sorted(range(len(lines)), key=lambda i: len(lines[i].prompt))
+            written: dict[int, Completion] = {}
+            for start in range(0, len(order), self.settings.batch_size):
+                part = order[start : start + self.settings.batch_size]
+                written.update(zip(part, self._decode([lines[i] for i in part], params), strict=True))
+            for i, line in enumerate(lines):
+                texts = outcomes[line.request]
+                assert isinstance(texts, list)
+                texts.append(written[i])
+        return outcomes
+
+    def _encode(self, messages: Sequence[Message]) -> list[int]:
+        rendered = self.tokenizer.apply_chat_template(
+            [m.model_dump() for m in messages], add_generation_prompt=True, tokenize=False
+        )
+        ids: list[int] = self.tokenizer(rendered, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def _decode(self, lines: Sequence[Line], params: SamplingParams) -> list[Completion]:
+        import torch
+        from transformers import GenerationConfig
+
+        from pipeline.decoding import Interrupt, make_processors
+
+        batch = self.tokenizer.pad({"input_ids": [line.prompt for line in lines]}, return_tensors="pt")
+        batch = batch.to(self.model.device)
+        config = GenerationConfig(
+            do_sample=False,  # the choice is made by the seeded processor
+            max_new_tokens=params.max_tokens,
+            eos_token_id=sorted(self.ends),
+            pad_token_id=self.tokenizer.pad_token_id,
+            stop_strings=list(params.stop) or None,
+        )
+        with torch.inference_mode():
+            ids = self.model.generate(
+                input_ids=batch["input_ids"],
+                attention_mask=batch["attention_mask"],
+                generation_config=config,
+                logits_processor=make_processors(params, [line.seed for line in lines], self.model.device),
+                stopping_criteria=[Interrupt(self._stop)],
+                tokenizer=self.tokenizer if params.stop else None,
+            )
+        if self._stop.is_set():
+            raise RequestFailed("the engine was closed while it was decoding")
+        written = ids[:, batch["input_ids"].shape[1] :]
+        return [self._read(row, len(line.prompt), params) for row, line in zip(written, lines, strict=True)]
+
+    def _read(self, row: torch.Tensor, prompt_tokens: int, params: SamplingParams) -> Completion:
+        ids: list[int] = row.tolist()
+        end = next((i for i, token in enumerate(ids) if token in self.ends), None)
+        ids = ids if end is None else ids[: end + 1]
+        text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
+        stopped = end is not None
+        for stop in params.stop:
+            if stop in text:
+                text, stopped = text[: text.index(stop)], True
+        return Completion(
+            text=text,
+            finish_reason="stop" if stopped else "length",
+            token_ids=tuple(ids),
+            usage=Usage(prompt_tokens=prompt_tokens, completion_tokens=len(ids)),
+        )

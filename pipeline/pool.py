@@ -1,0 +1,42 @@
+"""Worker processes with a hard time limit, usable from any event loop: a hung task costs its limit and its worker."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import signal
+from collections.abc import Callable
+
+from typing import TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+
+T = TypeVar("T")
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C is for the parent, which ends its workers itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class WorkerPool:
+    """A pool whose tasks are killed at their limit. Close it, or use it as a context manager."""
+
+    def __init__(self, workers: int) -> None:
+        context = multiprocessing.get_context("spawn")  # a forked copy of a process with threads may hang
+        self._pool = ProcessPool(max_workers=workers, context=context, initializer=_ignore_interrupts)
+
+    async def run(self, function: Callable[..., T], *args: object, limit: float) -> T:
+        """Run in a worker. Raises TimeoutError at `limit` seconds, RuntimeError when the worker died."""
+        future = self._pool.schedule(function, args=list(args), timeout=limit)
+        try:
+            result: T = await asyncio.wrap_future(future)
+        except ProcessExpired as error:
+            raise RuntimeError(f"the worker process died (exit code {error.exitcode})") from error
+        return result
+
+    def close(self) -> None:
+        """End all workers at once."""
+        self._pool.stop()
+        self._pool.join()

@@ -1,0 +1,161 @@
+"""Problems from rows: columns mapped, gold answers found, bad rows refused or counted, doubles merged, conflicts left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import model_validator
+
+from pipeline.checkers.base import Checker
+from pipeline.cleanups.replace import Pattern
+from pipeline.errors import ConfigError, DataError
+from pipeline.rows import Row, column, read_rows
+from pipeline.settings import Settings
+from pipeline.types import Problem, Scalar, content_id
+
+
+class ProblemSettings(Settings):
+    """Where the problems are and which columns mean what. Dots reach into nested columns."""
+
+    path: str
+    """A .jsonl, .csv or .parquet file, or the id or folder of a `datasets` data set."""
+    subset: str | None = None
+    """Configuration name of a `datasets` data set."""
+    split: str = "train"
+    """Split of a `datasets` data set."""
+    question: str = "question"
+    """Column of the question."""
+    answer: str = "answer"
+    """Column of the gold answer, or the text in which `answer_pattern` finds it."""
+    answer_pattern: Pattern | None = None
+    """Pattern whose first group is the gold answer; its last match counts. For GSM8K: `#### (.+)`."""
+    rationale: str | None = None
+    """Column of a worked solution, for the rung `reference`."""
+    system: str | None = None
+    """Column of a system prompt."""
+    id: str | None = None
+    """Column of the id; without one, ids are hashes of the content."""
+    extras: tuple[str, ...] = ()
+    """Further columns that the prompts use."""
+    on_bad_row: Literal["error", "skip"] = "error"
+    """What to do with a row that cannot be read: stop, or leave it out and count it."""
+    limit: int | None = None
+    """Read no more than this many problems."""
+
+    @model_validator(mode="after")
+    def _one_group(self) -> ProblemSettings:
+        if self.answer_pattern is not None and re.compile(self.answer_pattern).groups < 1:
+            raise ValueError("answer_pattern needs a group (…) around the answer")
+        return self
+
+    def check(self) -> None:
+        """Raises ConfigError when a named file is not there; looks at nothing inside."""
+        from pathlib import Path
+
+        path = Path(self.path)
+        if (path.suffix or path.is_absolute() or self.path.startswith(".")) and not path.exists():
+            raise ConfigError(f"problems.path: there is no file {self.path}")
+
+
+@dataclass
+class ReadReport:
+    """What became of the rows."""
+
+    rows: int = 0
+    bad_rows: list[str] = field(default_factory=list)
+    """Messages of the rows left out under `on_bad_row: skip`."""
+    duplicates: int = 0
+    """Rows that repeat an earlier problem."""
+    conflicting: list[str] = field(default_factory=list)
+    """Questions that stand there with different gold answers: all of them are left out."""
+
+
+def read_problems(settings: ProblemSettings, checker: Checker) -> tuple[list[Problem], ReadReport]:
+    """Read all problems in file order. Raises DataError for a bad row (unless skipped) and for an empty source."""
+    report = ReadReport()
+    first: dict[str, Problem] = {}
+    conflicts: dict[str, list[str]] = {}
+    id_owner: dict[str, str] = {}
+    for problem in _good_problems(settings, checker, report):
+        content = content_id(problem.question, problem.system, problem.extras)
+        known = first.get(content)
+        if known is None:
+            if problem.id in id_owner:
+                source, _, line = problem.source.rpartition(":")
+                raise DataError(source, f"id {problem.id!r} stands at {id_owner[problem.id]} with another question", line=int(line), field=settings.id)
+            first[content] = problem
+            id_owner[problem.id] = problem.source
+        elif _same_answer(known.answer, problem.answer):
+            report.duplicates += 1
+        else:
+            conflicts.setdefault(content, [f"{known.source} says {known.answer!r}"]).append(f"{problem.source} says {problem.answer!r}")
+        if settings.limit is not None and len(first) >= settings.limit:
+            break
+    report.conflicting = ["; ".join(places) for places in conflicts.values()]
+    problems = [problem for content, problem in first.items() if content not in conflicts]
+    if not problems:
+        bad = f"; {len(report.bad_rows)} bad rows, the first: {report.bad_rows[0]}" if report.bad_rows else ""
+        raise DataError(settings.path, f"holds no usable problem ({report.rows} rows{bad})")
+    return problems, report
+
+
+def _same_answer(a: str, b: str) -> bool:
+    return " ".join(a.split()) == " ".join(b.split())
+
+
+def _good_problems(settings: ProblemSettings, checker: Checker, report: ReadReport) -> Iterator[Problem]:
+    for row in read_rows(settings.path, subset=settings.subset, split=settings.split):
+        report.rows += 1
+        try:
+            problem = make_problem(row, settings)
+            if error := checker.gold_error(problem.answer):
+                raise DataError(row.file, error, line=row.line, field=settings.answer)
+        except DataError as error:
+            if settings.on_bad_row == "error":
+                raise
+            report.bad_rows.append(str(error))
+        else:
+            yield problem
+
+
+def make_problem(row: Row, settings: ProblemSettings) -> Problem:
+    """Map one row. Raises DataError naming file, line and field."""
+    question = _text(row, settings.question)
+    answer = _text(row, settings.answer)
+    if settings.answer_pattern is not None:
+        found = re.findall(f"(?m){settings.answer_pattern}", answer)
+        if not found:
+            raise DataError(row.file, f"answer_pattern {settings.answer_pattern!r} finds no gold answer in …{answer[-60:]!r}", line=row.line, field=settings.answer)
+        answer = (found[-1] if isinstance(found[-1], str) else found[-1][0]).strip()
+    extras = {name: _scalar(row, name) for name in settings.extras}
+    system = _text(row, settings.system) if settings.system else None
+    return Problem(
+        id=_text(row, settings.id) if settings.id else content_id(question, system, extras),
+        question=question,
+        answer=answer,
+        rationale=_text(row, settings.rationale) if settings.rationale else None,
+        system=system,
+        extras=extras,
+        source=f"{row.file}:{row.line}",
+    )
+
+
+def _scalar(row: Row, name: str) -> Scalar:
+    value = column(row, name)
+    if not isinstance(value, str | int | float | bool | None):
+        raise DataError(row.file, f"must be a text, a number or null, not {type(value).__name__}", line=row.line, field=name)
+    return value
+
+
+def _text(row: Row, name: str) -> str:
+    """A non-empty text; numbers are taken as they are written."""
+    value = column(row, name)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise DataError(row.file, f"must be a text or a number, not {value!r}"[:200], line=row.line, field=name)
+    text = str(value)
+    if not text.strip():
+        raise DataError(row.file, "is empty", line=row.line, field=name)
+    return text

@@ -1,0 +1,69 @@
+"""The teacher is shown the question and the gold answer and writes the chain of thought that leads there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.errors import RequestFailed
+from pipeline.rungs.base import Draft, RungSettings, Sources
+from pipeline.types import Message, Mistake, SamplingParams
+
+SOLUTION = re.compile(r"<solution>(.*?)</solution>", re.DOTALL)
+DOUBT = re.compile(r"<doubt>(.*?)</doubt>", re.DOTALL)
+
+
+class Settings(RungSettings):
+    """Which teacher, how often, and how the answer is to be written."""
+
+    rung: Literal["gold_guided"] = "gold_guided"
+    teacher: str
+    """A key of `teachers`."""
+    samples: int = Field(default=1, ge=1)
+    """Texts asked for, one after the other, until one is right."""
+    prompt: str = "gold_guided"
+    """Prompt file without `.jinja`."""
+    answer_format: str = "End with a line of the form: #### <answer>"
+    """Told to the teacher, so that its texts end as the student's do."""
+    params: SamplingParams = SamplingParams(temperature=0.7, max_tokens=1024)
+    """Sampling parameters of the teacher."""
+
+    @property
+    def gold_visible(self) -> bool:
+        return True
+
+    @property
+    def teacher_name(self) -> str:
+        return self.teacher
+
+    @property
+    def prompt_name(self) -> str:
+        return self.prompt
+
+    async def drafts(self, mistake: Mistake, sources: Sources) -> AsyncIterator[Draft]:
+        prompt = sources.prompts.load(self.prompt)
+        content = prompt.fill(mistake.problem, answer_format=self.answer_format)
+        messages = [Message(role="user", content=content)]
+        for index in range(self.samples):
+            try:
+                (completion,) = await sources.teachers[self.teacher].complete(messages, params=self.params, offset=index)
+            except RequestFailed as error:
+                yield Draft(text=None, failure=str(error), prompt_hash=prompt.hash)
+                continue
+            text, failure = read_reply(completion.text, completion.finish_reason)
+            yield Draft(text=text, failure=failure, completion=completion, prompt_hash=prompt.hash)
+
+
+def read_reply(reply: str, finish_reason: str) -> tuple[str | None, str | None]:
+    """The solution in a teacher's reply, or why there is none: (text, failure), one of them None."""
+    if found := SOLUTION.findall(reply):
+        text = found[-1].strip()
+        return (text, None) if text else (None, "the teacher's solution is empty")
+    if doubt := DOUBT.search(reply):
+        return None, f"the teacher doubts the gold answer: {doubt.group(1).strip()}"[:500]
+    if finish_reason == "length":
+        return None, "the teacher's reply was cut off at max_tokens"
+    return None, "the teacher's reply has no <solution>…</solution>"

@@ -1,0 +1,25 @@
+"""The student's own correct sample: on-policy, free, and in the student's own words."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Literal
+
+from pipeline.edits import edit_ratio
+from pipeline.rungs.base import Draft, RungSettings, Sources
+from pipeline.types import Mistake
+
+
+class Settings(RungSettings):
+    """The correct attempts at the same problem, the one closest to the mistake first."""
+
+    rung: Literal["own_correct"] = "own_correct"
+
+    async def drafts(self, mistake: Mistake, sources: Sources) -> AsyncIterator[Draft]:
+        texts = dict.fromkeys(
+            a.completion.text for a in sources.attempts if a.completion and a.grade and a.grade.verdict == "correct"
+        )
+        if not texts:
+            yield Draft(text=None, failure="the student has no correct attempt at this problem")
+        for text in sorted(texts, key=lambda text: edit_ratio(mistake.text, text)):
+            yield Draft(text=text)

@@ -1,0 +1,62 @@
+"""Building blocks of settings: closed models whose errors name the nearest valid key, and unions made from a folder.
+
+A component (engine, checker, rung, clean-up) is one file whose `Settings` class carries the file's name as a Literal.
+`one_of("checkers", "checker")` is the union of all of them, so a new file needs no entry anywhere.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from functools import cache
+from typing import Annotated, Any, Union
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+
+def nearest(name: str, valid: list[str]) -> str:
+    """`; did you mean 'x'? available: …` for an unknown name."""
+    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    guess = f"; did you mean {close[0]!r}?" if close else ";"
+    return f"{guess} available: {', '.join(sorted(valid))}"
+
+
+class Settings(BaseModel):
+    """A closed, frozen group of settings; an unknown key is an error that lists the known ones."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys_only(cls, data: object) -> object:
+        if isinstance(data, dict):
+            for key in data:
+                if key not in cls.model_fields:
+                    advice = nearest(str(key), list(cls.model_fields))
+                    raise PydanticCustomError("unknown_key", "unknown key {key}{advice}", {"key": repr(key), "advice": advice})
+        return data
+
+
+@cache
+def available(kind: str) -> tuple[str, ...]:
+    """Names of the components in the folder `pipeline/<kind>/`."""
+    package = importlib.import_module(f"pipeline.{kind}")
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.name != "base"))
+
+
+def load_component(kind: str, name: str) -> Any:
+    """The module of one component. Raises KeyError-free: callers validate the name through `one_of`."""
+    return importlib.import_module(f"pipeline.{kind}.{name}")
+
+
+def one_of(kind: str, key: str) -> Any:
+    """Annotation for a setting that takes any component of a folder, told apart by `key`; a bare name is enough."""
+    choices = tuple(load_component(kind, name).Settings for name in available(kind))
+    union = Union[choices] if len(choices) > 1 else choices[0]  # noqa: UP007 - the members are known at run time only
+    return Annotated[
+        union,
+        Field(discriminator=key) if len(choices) > 1 else Field(),
+        BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value),
+    ]

@@ -1,0 +1,181 @@
+"""Every record that passes between stages. Frozen, closed, and nothing here but pydantic is imported.
+
+    Problem ─sample─▶ Attempt(Completion, Grade) ─▶ Mistake ─▶ Correction(Completion, Grade) ─▶ Pair(Finding)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+Scalar = str | int | float | bool | None
+Verdict = Literal["correct", "wrong", "unknown"]
+FinishReason = Literal["stop", "length", "content_filter"]
+
+
+def content_id(*parts: object) -> str:
+    """16 hex digits of the SHA-256 of the parts' canonical JSON: equal content, equal id, on every machine."""
+    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Record(BaseModel):
+    """Base of all records."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Problem(Record):
+    """A question with its gold answer; `id` is a hash of question, system prompt and extras unless the data has one."""
+
+    id: str
+    question: str
+    answer: str
+    rationale: str | None = None
+    """The data set's own worked solution, where it has one."""
+    system: str | None = None
+    extras: dict[str, Scalar] = {}
+    """Further input columns, for the prompt templates."""
+    source: str = ""
+    """`file:line` it was read from, for messages."""
+
+
+class Message(Record):
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class SamplingParams(Record):
+    """How to draw a completion; temperature 0 is greedy."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    max_tokens: int = 512
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+class Usage(Record):
+    """Tokens as the engine counted them."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Completion(Record):
+    """One text an engine wrote."""
+
+    text: str
+    finish_reason: FinishReason = "stop"
+    token_ids: tuple[int, ...] | None = None
+    """Sampled ids, end token included, where the engine gives them."""
+    usage: Usage = Usage()
+
+
+class Grade(Record):
+    """A checker's verdict; timeouts, parse failures and truncated texts are `unknown`, never `wrong`."""
+
+    verdict: Verdict
+    extracted: str | None
+    """The final answer as it was read from the text."""
+    reason: str
+    score: float | None = None
+
+
+class Attempt(Record):
+    """One answer of the student: a graded completion, or the reason why there is none."""
+
+    id: str
+    problem_id: str
+    index: int
+    engine: str
+    settings: str
+    """Fingerprint of all that the attempt depends on besides the problem and `index`."""
+    completion: Completion | None
+    grade: Grade | None
+    failure: str | None = None
+
+    @model_validator(mode="after")
+    def _graded_or_failed(self) -> Attempt:
+        if (self.failure is None) != (self.completion is not None and self.grade is not None):
+            raise ValueError("an attempt has a completion with its grade, or a failure")
+        return self
+
+
+class Mistake(Record):
+    """A wrong attempt, on its way to a teacher."""
+
+    id: str
+    problem: Problem
+    attempt_id: str
+    text: str
+    extracted: str | None
+
+
+class Correction(Record):
+    """One try to obtain a chosen text for a mistake, whatever came of it."""
+
+    id: str
+    problem_id: str
+    mistake_id: str
+    rung: str
+    settings: str
+    teacher: str | None
+    """Name of the endpoint that wrote it; None where no teacher was asked."""
+    gold_visible: bool
+    """Whether the writer saw the gold answer."""
+    prompt_hash: str | None
+    text: str | None
+    completion: Completion | None
+    """What the teacher answered, with usage; None where no teacher was asked or none answered."""
+    grade: Grade | None
+    failure: str | None = None
+    edit_ratio: float | None = None
+    """1 - similarity to the mistake, 0 for identical texts (difflib ratio over words)."""
+
+
+class Finding(Record):
+    """Something a rule says about a pair."""
+
+    rule: str
+    action: Literal["drop", "flag"]
+    reason: str
+    span: tuple[int, int] | None = None
+    score: float | None = None
+
+
+class Pair(Record):
+    """What became of one mistake: a preference pair, or the findings for which there is none."""
+
+    id: str
+    problem_id: str
+    mistake_id: str
+    settings: str
+    prompt: tuple[Message, ...]
+    rejected: str
+    chosen: str | None
+    answer: str
+    rejected_answer: str | None
+    correction_id: str | None = None
+    rung: str | None = None
+    teacher: str | None = None
+    gold_visible: bool | None = None
+    edit_ratio: float | None = None
+    view: Literal["direct", "revise"] = "direct"
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def dropped_by(self) -> str | None:
+        """The first rule that drops the pair; None for a pair that is kept."""
+        return next((finding.rule for finding in self.findings if finding.action == "drop"), None)
+
+    @model_validator(mode="after")
+    def _kept_has_chosen(self) -> Pair:
+        if self.chosen is None and self.dropped_by is None:
+            raise ValueError("a pair without a chosen text needs the finding that says why")
+        return self
