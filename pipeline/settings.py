@@ -35,7 +35,8 @@ class Settings(BaseModel):
             for key in data:
                 if key not in cls.model_fields:
                     advice = nearest(str(key), list(cls.model_fields))
-                    raise PydanticCustomError("unknown_key", "unknown key {key}{advice}", {"key": repr(key), "advice": advice})
+                    context = {"key": str(key), "advice": advice}
+                    raise PydanticCustomError("unknown_key", "unknown key '{key}'{advice}", context)
         return data
 
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from pipeline.settings import Settings
-from pipeline.types import Completion, Message, Record, SamplingParams
+from pipeline.types import Completion, Message, Record, SamplingParams, Usage
 
 
 class Request(Record):
@@ -31,6 +31,8 @@ class Engine(ABC):
 
     name: str = ""
     """The name it has in the run: `student`, or the teacher's key."""
+    cacheable: bool = True
+    """Whether its completions go into the completion cache."""
     group_size: int = 1
     """How many requests belong in one `complete_many`: 1 for servers, a batch's worth for in-process models."""
 
@@ -73,6 +75,10 @@ class EngineSettings(Settings, ABC):
     @abstractmethod
     def create(self) -> Engine:
         """Make the engine; loads nothing heavy before it is entered."""
+
+    def cost(self, usage: Usage) -> float | None:
+        """What the tokens cost; None where no price is known."""
+        return None
 
     def check(self) -> None:
         """Look at files and environment without a heavy import or a request. Raises ConfigError."""

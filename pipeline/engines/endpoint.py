@@ -34,11 +34,20 @@ class Settings(EngineSettings):
     """Retries with back-off on rate limits, overload, connection errors and time-outs."""
     max_concurrency: int = 64
     """Requests in flight at once."""
+    input_price: float | None = None
+    """Price of a million prompt tokens, in the currency you like; for the cost in `summary.json`."""
+    output_price: float | None = None
+    """Price of a million completion tokens."""
     extra_body: dict[str, JsonValue] = {}
     """Further fields of the request's body, for what a server takes beyond the standard."""
 
     def create(self) -> Engine:
         return Endpoint(self)
+
+    def cost(self, usage: Usage) -> float | None:
+        if self.input_price is None or self.output_price is None:
+            return None
+        return (usage.prompt_tokens * self.input_price + usage.completion_tokens * self.output_price) / 1e6
 
     def check(self) -> None:
         self.key()

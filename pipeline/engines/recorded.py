@@ -41,6 +41,8 @@ class Settings(EngineSettings):
 class Recorded(Engine):
     """Looks answers up by question; has as many as were recorded, which may be fewer than are asked for."""
 
+    cacheable = False
+
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.answers: dict[str, list[Completion]] = defaultdict(list)

@@ -16,6 +16,13 @@ SOLUTION = re.compile(r"<solution>(.*?)</solution>", re.DOTALL)
 DOUBT = re.compile(r"<doubt>(.*?)</doubt>", re.DOTALL)
 
 
+class TeacherParams(SamplingParams):
+    """Sampling parameters of a teacher: less random, with more room."""
+
+    temperature: float = 0.7
+    max_tokens: int = 1024
+
+
 class Settings(RungSettings):
     """Which teacher, how often, and how the answer is to be written."""
 
@@ -28,7 +35,7 @@ class Settings(RungSettings):
     """Prompt file without `.jinja`."""
     answer_format: str = "End with a line of the form: #### <answer>"
     """Told to the teacher, so that its texts end as the student's do."""
-    params: SamplingParams = SamplingParams(temperature=0.7, max_tokens=1024)
+    params: TeacherParams = TeacherParams()
     """Sampling parameters of the teacher."""
 
     @property

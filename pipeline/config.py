@@ -1,0 +1,191 @@
+"""All settings of a run: one YAML file, overridden by `ERRATA_…` environment variables, overridden by dotted options.
+
+    name: gsm8k
+    problems: {path: data/train.jsonl, answer_pattern: "#### (.+)"}
+    student: {engine: endpoint, base_url: http://127.0.0.1:8000/v1, model: my-student}
+    teachers: {deepseek: {engine: endpoint, base_url: …, model: …, api_key_env: DEEPSEEK_API_KEY}}
+    correct: {rungs: [{rung: gold_guided, teacher: deepseek}]}
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+from pipeline.checkers.numeric import Settings as NumericSettings
+from pipeline.cleanups.base import CleanupSettings
+from pipeline.engines.base import EngineSettings
+from pipeline.errors import ConfigError
+from pipeline.problems import ProblemSettings
+from pipeline.prompts import Prompts
+from pipeline.rungs.base import RungSettings
+from pipeline.settings import Settings, nearest, one_of
+from pipeline.types import Problem, SamplingParams
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+AnyEngine: Any = one_of("engines", "engine")
+AnyChecker: Any = one_of("checkers", "checker")
+AnyRung: Any = one_of("rungs", "rung")
+AnyCleanup: Any = one_of("cleanups", "cleanup")
+
+
+class StudentParams(SamplingParams):
+    """Sampling parameters with a seed, so that a run can be repeated."""
+
+    seed: int | None = 0
+
+
+class SampleSettings(Settings):
+    """How the student is asked."""
+
+    n: int = Field(default=4, ge=1)
+    """Attempts per problem."""
+    prompt: str = "student"
+    """Prompt file without `.jinja`; the shipped one is the bare question."""
+    params: StudentParams = StudentParams()
+    """Sampling parameters of the student."""
+
+
+class GradeSettings(Settings):
+    """What is known about the checker."""
+
+    false_negative_rate: Share = 0.01
+    """Share of right answers that the checker calls wrong, for the estimate of the rejected pool's contamination."""
+
+
+class CorrectSettings(Settings):
+    """The ladder."""
+
+    rungs: tuple[AnyRung, ...] = ({"rung": "own_correct"}, {"rung": "reference"})
+    """Tried in this order; the first text that the checker calls correct wins."""
+
+    model_config = ConfigDict(validate_default=True)
+
+
+class PairSettings(Settings):
+    """Which pairs are made."""
+
+    max_per_problem: int = Field(default=4, ge=1)
+    """Distinct mistakes of one problem that become pairs; further ones are recorded as refused."""
+    cleanups: tuple[AnyCleanup, ...] = ()
+    """Text clean-ups for chosen and rejected alike, in order."""
+
+
+class ExportSettings(Settings):
+    """The data set's form."""
+
+    format: Literal["conversation", "text"] = "conversation"
+    """`conversation`: lists of messages; `text`: plain strings."""
+    validation_share: Share = 0.05
+    """Share of problems (by hash of their id) whose pairs form the validation split."""
+
+
+class EvaluateSettings(Settings):
+    """Held-out problems and how the models are asked."""
+
+    problems: ProblemSettings
+    """Held-out problems; none of them may be a training problem."""
+    samples: int = Field(default=4, ge=0)
+    """Sampled answers per problem, besides the greedy one."""
+    params: StudentParams = StudentParams()
+    """Sampling parameters; the greedy answers use temperature 0 and the rest of them."""
+    after: AnyEngine | None = None
+    """The trained student; by default the student's settings with `model` set to the run's `policy/`."""
+
+
+class RunSettings(BaseSettings):
+    """Everything that `errata build` and `errata evaluate` need."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)  # type: ignore[assignment]
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Name of the run; its folder is `runs_dir/name`."""
+    runs_dir: Path = Path("runs")
+    """Folder of all runs; the completion cache lies in it, too."""
+    problems: ProblemSettings
+    """The problems the student is asked."""
+    student: AnyEngine
+    """The model whose mistakes are looked for."""
+    checker: AnyChecker = NumericSettings()
+    """Decides between correct, wrong and unknown."""
+    teachers: dict[str, AnyEngine] = {}
+    """Engines that write corrections, by name."""
+    prompts: Path | None = None
+    """Folder of prompt files that override the shipped ones."""
+    concurrency: int = Field(default=64, ge=1)
+    """Problems under way at once."""
+    sample: SampleSettings = SampleSettings()
+    """How the student is asked."""
+    grade: GradeSettings = GradeSettings()
+    """What is known about the checker."""
+    correct: CorrectSettings = CorrectSettings()
+    """The ladder of corrections."""
+    pair: PairSettings = PairSettings()
+    """Which pairs are made."""
+    export: ExportSettings = ExportSettings()
+    """The data set's form."""
+    evaluate: EvaluateSettings | None = None
+    """Held-out evaluation, for `errata evaluate`."""
+
+    @property
+    def run_dir(self) -> Path:
+        """The run's folder."""
+        return self.runs_dir / self.name
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Made in code, settings are what the code says; `pipeline.load_settings` adds file and environment."""
+        return (init_settings,)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys_only(cls, data: object) -> object:
+        return Settings._known_keys_only.__func__(cls, data)  # type: ignore[attr-defined]
+
+    @model_validator(mode="after")
+    def _teachers_exist(self) -> Self:
+        for rung in self.rungs:
+            if rung.teacher_name is not None and rung.teacher_name not in self.teachers:
+                advice = nearest(rung.teacher_name, list(self.teachers)) if self.teachers else "; `teachers` is empty"
+                raise ValueError(f"correct.rungs: unknown teacher {rung.teacher_name!r}{advice}")
+        return self
+
+    @property
+    def rungs(self) -> tuple[RungSettings, ...]:
+        """The ladder's rungs."""
+        return self.correct.rungs
+
+    @property
+    def cleanups(self) -> tuple[CleanupSettings, ...]:
+        """The clean-ups of chosen and rejected."""
+        return self.pair.cleanups
+
+    @property
+    def engines(self) -> dict[str, EngineSettings]:
+        """The student and all teachers, by name."""
+        return {"student": self.student, **self.teachers}
+
+    def check(self) -> None:
+        """Look at files, keys, folders and prompts without a heavy import. Raises ConfigError."""
+        if "student" in self.teachers:
+            raise ConfigError("teachers: the name 'student' is taken")
+        self.problems.check()
+        if self.evaluate is not None:
+            self.evaluate.problems.check()
+        for name, engine in self.engines.items():
+            try:
+                engine.check()
+            except ConfigError as error:
+                raise ConfigError(f"{name}: {error}") from error
+        prompts = Prompts(self.prompts)
+        extras = dict.fromkeys(self.problems.extras, "")
+        example = Problem(id="example", question="Q", answer="A", rationale="R", extras=extras)
+        prompts.load(self.sample.prompt).fill(example)
+        for rung in self.rungs:
+            if rung.prompt_name is not None:
+                prompts.load(rung.prompt_name).fill(example, answer_format="F")

@@ -1,0 +1,26 @@
+"""attempts ──▶ correct │ wrong │ unknown."""
+
+from __future__ import annotations
+
+from pipeline.checkers.base import Checker
+from pipeline.types import Completion, Grade, Problem
+
+TRUNCATED = "truncated: the text ends at the token limit"
+
+
+async def grade_completion(checker: Checker, problem: Problem, completion: Completion) -> Grade:
+    """Grade one completion; a text that was cut off or filtered is `unknown`, whatever it seems to say."""
+    if completion.finish_reason == "length":
+        return Grade(verdict="unknown", extracted=None, reason=TRUNCATED)
+    if completion.finish_reason != "stop":
+        return Grade(verdict="unknown", extracted=None, reason=f"ended by {completion.finish_reason}")
+    return await checker.check(problem, completion.text)
+
+
+def rejected_contamination(accuracy: float, false_negative_rate: float) -> float:
+    """Expected share of right answers among those called wrong: a·f / (a·f + (1 − a)).
+
+    `accuracy` a is the student's true accuracy, `false_negative_rate` f the share of right answers called wrong.
+    """
+    missed = accuracy * false_negative_rate
+    return missed / (missed + 1 - accuracy) if missed + 1 - accuracy > 0 else 0.0

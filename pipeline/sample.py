@@ -1,0 +1,93 @@
+"""problems ──▶ attempts: the student answers, each answer is graded at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.checkers.base import Checker, CheckerSettings
+from pipeline.config import SampleSettings
+from pipeline.engines.base import Engine, Request
+from pipeline.errors import RequestFailed
+from pipeline.grade import grade_completion
+from pipeline.prompts import Prompt
+from pipeline.store import Journal
+from pipeline.types import Attempt, Completion, Message, Problem, content_id
+
+
+class Sampler:
+    """Asks one student, and remembers in the journal what it said."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        checker: Checker,
+        prompt: Prompt,
+        settings: SampleSettings,
+        checker_settings: CheckerSettings,
+        journal: Journal[Attempt],
+    ) -> None:
+        self.engine, self.checker, self.prompt, self.journal = engine, checker, prompt, journal
+        self.n, self.params = settings.n, settings.params
+        self.settings = content_id(
+            engine.identity, prompt.hash, settings.params.model_dump(), checker_settings.model_dump(mode="json")
+        )
+
+    def attempt_id(self, problem: Problem, index: int) -> str:
+        """Hash of all that the attempt depends on."""
+        return content_id(problem.id, problem.question, problem.system, problem.extras, problem.answer, index, self.settings)
+
+    def known(self, problem: Problem) -> list[Attempt] | None:
+        """The problem's attempts from an earlier, interrupted run, if all are there and none failed."""
+        found = [self.journal.get(self.attempt_id(problem, index)) for index in range(self.n)]
+        attempts = [attempt for attempt in found if attempt is not None and attempt.failure is None]
+        return attempts if len(attempts) == self.n else None
+
+    def messages(self, problem: Problem) -> tuple[Message, ...]:
+        """The conversation that the student is asked to continue."""
+        question = Message(role="user", content=self.prompt.fill(problem))
+        return (question,) if problem.system is None else (Message(role="system", content=problem.system), question)
+
+    async def sample(self, problems: Sequence[Problem]) -> list[list[Attempt]]:
+        """Ask the student for all attempts at a group of problems; returns them graded, problem by problem.
+
+        A group of which any part is missing is asked again whole: what the cache holds costs nothing, and an
+        in-process model repeats a batch exactly only as the same batch.
+        """
+        known = [self.known(problem) for problem in problems]
+        if None not in known:
+            return [attempts for attempts in known if attempts is not None]
+        requests = [Request(messages=self.messages(p), params=self.params, n=self.n) for p in problems]
+        results = await self.engine.complete_many(requests)
+        sampled = []
+        for problem, result in zip(problems, results, strict=True):
+            if isinstance(result, RequestFailed):
+                sampled.append([self._failed(problem, index, result) for index in range(self.n)])
+            elif isinstance(result, Exception):
+                raise result
+            else:
+                sampled.append([await self._graded(problem, index, made) for index, made in enumerate(result)])
+        self.journal.append([attempt for attempts in sampled for attempt in attempts])
+        return sampled
+
+    async def _graded(self, problem: Problem, index: int, completion: Completion) -> Attempt:
+        return Attempt(
+            id=self.attempt_id(problem, index),
+            problem_id=problem.id,
+            index=index,
+            engine=self.engine.name,
+            settings=self.settings,
+            completion=completion,
+            grade=await grade_completion(self.checker, problem, completion),
+        )
+
+    def _failed(self, problem: Problem, index: int, error: RequestFailed) -> Attempt:
+        return Attempt(
+            id=self.attempt_id(problem, index),
+            problem_id=problem.id,
+            index=index,
+            engine=self.engine.name,
+            settings=self.settings,
+            completion=None,
+            grade=None,
+            failure=str(error),
+        )
