@@ -1,10 +1,10 @@
 """All settings of a run: one YAML file, overridden by `ERRATA_…` environment variables, overridden by dotted options.
 
-    name: gsm8k
-    problems: {path: data/train.jsonl, answer_pattern: "#### (.+)"}
-    student: {engine: endpoint, base_url: http://127.0.0.1:8000/v1, model: my-student}
-    teachers: {deepseek: {engine: endpoint, base_url: …, model: …, api_key_env: DEEPSEEK_API_KEY}}
-    correct: {rungs: [{rung: gold_guided, teacher: deepseek}]}
+name: gsm8k
+problems: {path: data/train.jsonl, answer_pattern: "#### (.+)"}
+student: {engine: endpoint, base_url: http://127.0.0.1:8000/v1, model: my-student}
+teachers: {deepseek: {engine: endpoint, base_url: …, model: …, api_key_env: DEEPSEEK_API_KEY}}
+correct: {rungs: [{rung: gold_guided, teacher: deepseek}]}
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipeline.checkers.numeric import Settings as NumericSettings
 from pipeline.cleanups.base import CleanupSettings
@@ -22,7 +22,7 @@ from pipeline.errors import ConfigError
 from pipeline.problems import ProblemSettings
 from pipeline.prompts import Prompts
 from pipeline.rungs.base import RungSettings
-from pipeline.settings import Settings, nearest, one_of
+from pipeline.settings import Settings, nearest, one_of, refuse_unknown_keys
 from pipeline.types import Problem, SamplingParams
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -99,7 +99,7 @@ class EvaluateSettings(Settings):
 class RunSettings(BaseSettings):
     """Everything that `errata build` and `errata evaluate` need."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)  # type: ignore[assignment]
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Name of the run; its folder is `runs_dir/name`."""
@@ -136,8 +136,11 @@ class RunSettings(BaseSettings):
         return self.runs_dir / self.name
 
     @classmethod
-    def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: PydanticBaseSettingsSource
+    def settings_customise_sources(  # type: ignore[override]  # the sources left out are not used
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Made in code, settings are what the code says; `pipeline.load_settings` adds file and environment."""
         return (init_settings,)
@@ -145,7 +148,7 @@ class RunSettings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _known_keys_only(cls, data: object) -> object:
-        return Settings._known_keys_only.__func__(cls, data)  # type: ignore[attr-defined]
+        return refuse_unknown_keys(cls, data)
 
     @model_validator(mode="after")
     def _teachers_exist(self) -> Self:

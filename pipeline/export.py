@@ -81,5 +81,5 @@ def _card(splits: dict[str, int], lines: Sequence[str]) -> str:
     files = files or "  []"
     counts = "\n".join(f"- {split}: {count} pairs" for split, count in splits.items())
     body = "\n".join(lines)
-    return f"---\nconfigs:\n- config_name: default\n  data_files:\n{files}\n---\n\n# Preference pairs made by Errata\n\n{counts}\n{body}\n"
-
+    head = f"---\nconfigs:\n- config_name: default\n  data_files:\n{files}\n---\n"
+    return f"{head}\n# Preference pairs made by Errata\n\n{counts}\n{body}\n"

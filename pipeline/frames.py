@@ -1,8 +1,8 @@
 """A run as pandas DataFrames, for notebooks.
 
-    run = pipeline.load_run("runs/demo")
-    run.attempts.groupby("verdict").size()
-    run.pairs.query("kept")[["chosen", "rejected"]].head()
+run = pipeline.load_run("runs/demo")
+run.attempts.groupby("verdict").size()
+run.pairs.query("kept")[["chosen", "rejected"]].head()
 """
 
 from __future__ import annotations

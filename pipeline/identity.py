@@ -1,4 +1,4 @@
-"""What a local model is, by content: a retrained student in the same folder is another model, a moved one is the same."""
+"""What a local model is, by content: retrained in the same folder it is another model, moved it is the same."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from pathlib import Path
 
 from pipeline.errors import ConfigError
 
-CONTENT = ("*.safetensors", "config.json", "generation_config.json", "tokenizer*", "chat_template*", "adapter_config.json")
+CONTENT = (
+    "*.safetensors",
+    "config.json",
+    "generation_config.json",
+    "tokenizer*",
+    "chat_template*",
+    "adapter_config.json",
+)
 """Files of a model folder that decide what it writes."""
 
 

@@ -23,7 +23,7 @@ def load_settings(path: Path, overrides: Mapping[str, Any] | None = None, cls: t
     Raises ConfigError for a missing or malformed file and for every invalid setting, all in one message.
     """
     root = _compose(path)
-    from_file = _construct(root)
+    from_file: Any = _construct(root)
     if not isinstance(from_file, dict):
         raise ConfigError(f"{path}: must be a mapping of settings, not {type(from_file).__name__}")
 
@@ -37,13 +37,15 @@ def load_settings(path: Path, overrides: Mapping[str, Any] | None = None, cls: t
 
     try:
         loaded = Loaded(**(overrides or {}))
-        return cls.model_construct(_fields_set=loaded.model_fields_set, **{k: getattr(loaded, k) for k in cls.model_fields})
+        values = {name: getattr(loaded, name) for name in cls.model_fields}
+        settings: S = cls.model_construct(_fields_set=loaded.model_fields_set, **values)  # type: ignore[assignment]
     except ValidationError as error:
         raise ConfigError("\n".join(_describe(path, root, item) for item in error.errors())) from error
+    return settings
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
-    """`["--student.model", "X", "--sample.n=2"]` -> `{"student": {"model": "X"}, "sample": {"n": 2}}`; values are YAML."""
+    """`["--student.model", "X", "--sample.n=2"]` -> `{"student": {"model": "X"}, "sample": {"n": 2}}`; YAML values."""
     nested: dict[str, Any] = {}
     rest = list(arguments)
     while rest:

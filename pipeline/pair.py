@@ -12,7 +12,9 @@ from pipeline.types import Correction, Finding, Message, Mistake, Pair, content_
 class Pairing:
     """Pairs the mistakes of one problem, in order; keeps what it has seen, so that no text is rejected twice."""
 
-    def __init__(self, prompt: Sequence[Message], cleanups: Sequence[CleanupSettings], limit: int, settings: str) -> None:
+    def __init__(
+        self, prompt: Sequence[Message], cleanups: Sequence[CleanupSettings], limit: int, settings: str
+    ) -> None:
         self.prompt, self.cleanups, self.limit, self.settings = tuple(prompt), cleanups, limit, settings
         self.rejected: set[str] = set()
 
@@ -20,7 +22,9 @@ class Pairing:
         """The pair of a mistake that no teacher needs to see: one that repeats another, or one too many. Else None."""
         text = clean(mistake.text, self.cleanups).strip()
         if text in self.rejected:
-            return self._make(mistake, None, Finding(rule="repeated_mistake", action="drop", reason="same text as an earlier attempt"))
+            return self._make(
+                mistake, None, Finding(rule="repeated_mistake", action="drop", reason="same text as an earlier attempt")
+            )
         if not text:
             return self._make(mistake, None, Finding(rule="empty_text", action="drop", reason="the attempt is empty"))
         if len(self.rejected) >= self.limit:
@@ -33,8 +37,12 @@ class Pairing:
         """The pair of a mistake and the accepted one of its corrections."""
         accepted = next((correction for correction in tries if is_accepted(correction)), None)
         if accepted is None:
-            reasons = [correction.failure or (correction.grade.reason if correction.grade else "") for correction in tries]
-            reason = "; ".join(f"{t.rung}: {why}" for t, why in zip(tries, reasons, strict=True)) or "no rung gave a text"
+            reasons = [
+                correction.failure or (correction.grade.reason if correction.grade else "") for correction in tries
+            ]
+            reason = (
+                "; ".join(f"{t.rung}: {why}" for t, why in zip(tries, reasons, strict=True)) or "no rung gave a text"
+            )
             return self._make(mistake, None, Finding(rule="uncorrected", action="drop", reason=reason))
         return self._make(mistake, accepted)
 
@@ -44,9 +52,13 @@ class Pairing:
         if correction is not None and correction.text is not None:
             chosen = clean(correction.text, self.cleanups).strip()
             if chosen == rejected:
-                findings += (Finding(rule="identical_text", action="drop", reason="chosen and rejected are the same text"),)
+                findings += (
+                    Finding(rule="identical_text", action="drop", reason="chosen and rejected are the same text"),
+                )
             elif not chosen:
-                findings += (Finding(rule="empty_text", action="drop", reason="the correction is empty after clean-up"),)
+                findings += (
+                    Finding(rule="empty_text", action="drop", reason="the correction is empty after clean-up"),
+                )
         return Pair(
             id=content_id(mistake.id, self.settings),
             problem_id=mistake.problem.id,

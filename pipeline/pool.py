@@ -6,11 +6,9 @@ import asyncio
 import multiprocessing
 import signal
 from collections.abc import Callable
-
 from typing import TypeVar
 
 from pebble import ProcessExpired, ProcessPool
-
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""Problems from rows: columns mapped, gold answers found, bad rows refused or counted, doubles merged, conflicts left out."""
+"""Problems from rows: columns mapped, gold answers found, bad rows refused or counted, doubles and conflicts sorted out."""
 
 from __future__ import annotations
 
@@ -85,13 +85,20 @@ def read_problems(settings: ProblemSettings, checker: Checker) -> tuple[list[Pro
         if known is None:
             if problem.id in id_owner:
                 source, _, line = problem.source.rpartition(":")
-                raise DataError(source, f"id {problem.id!r} stands at {id_owner[problem.id]} with another question", line=int(line), field=settings.id)
+                raise DataError(
+                    source,
+                    f"id {problem.id!r} stands at {id_owner[problem.id]} with another question",
+                    line=int(line),
+                    field=settings.id,
+                )
             first[content] = problem
             id_owner[problem.id] = problem.source
         elif _same_answer(known.answer, problem.answer):
             report.duplicates += 1
         else:
-            conflicts.setdefault(content, [f"{known.source} says {known.answer!r}"]).append(f"{problem.source} says {problem.answer!r}")
+            conflicts.setdefault(content, [f"{known.source} says {known.answer!r}"]).append(
+                f"{problem.source} says {problem.answer!r}"
+            )
         if settings.limit is not None and len(first) >= settings.limit:
             break
     report.conflicting = ["; ".join(places) for places in conflicts.values()]
@@ -128,7 +135,12 @@ def make_problem(row: Row, settings: ProblemSettings) -> Problem:
     if settings.answer_pattern is not None:
         found = re.findall(f"(?m){settings.answer_pattern}", answer)
         if not found:
-            raise DataError(row.file, f"answer_pattern {settings.answer_pattern!r} finds no gold answer in …{answer[-60:]!r}", line=row.line, field=settings.answer)
+            raise DataError(
+                row.file,
+                f"answer_pattern {settings.answer_pattern!r} finds no gold answer in …{answer[-60:]!r}",
+                line=row.line,
+                field=settings.answer,
+            )
         answer = (found[-1] if isinstance(found[-1], str) else found[-1][0]).strip()
     extras = {name: _scalar(row, name) for name in settings.extras}
     system = _text(row, settings.system) if settings.system else None
@@ -146,7 +158,9 @@ def make_problem(row: Row, settings: ProblemSettings) -> Problem:
 def _scalar(row: Row, name: str) -> Scalar:
     value = column(row, name)
     if not isinstance(value, str | int | float | bool | None):
-        raise DataError(row.file, f"must be a text, a number or null, not {type(value).__name__}", line=row.line, field=name)
+        raise DataError(
+            row.file, f"must be a text, a number or null, not {type(value).__name__}", line=row.line, field=name
+        )
     return value
 
 

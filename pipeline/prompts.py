@@ -14,7 +14,9 @@ from pipeline.settings import nearest
 from pipeline.types import Problem
 
 SHIPPED = next(
-    folder for folder in (Path(__file__).parent / "templates", Path(__file__).parent.parent / "prompts") if folder.is_dir()
+    folder
+    for folder in (Path(__file__).parent / "templates", Path(__file__).parent.parent / "prompts")
+    if folder.is_dir()
 )
 """The prompts that come with Errata: inside the package when installed, beside it in a checkout."""
 
@@ -34,11 +36,18 @@ class Prompt:
 
     def fill(self, problem: Problem, **values: str) -> str:
         """Fill in the problem's fields, its extra columns and `values`. Raises ConfigError for an unknown variable."""
-        fields = {**problem.extras, "question": problem.question, "answer": problem.answer, "rationale": problem.rationale}
+        fields = {
+            **problem.extras,
+            "question": problem.question,
+            "answer": problem.answer,
+            "rationale": problem.rationale,
+        }
         try:
             return self._template.render({**fields, **values}).strip()
         except TemplateError as error:
-            raise ConfigError(f"prompt {self.path}: {error}; it can use {', '.join(sorted({**fields, **values}))}") from error
+            raise ConfigError(
+                f"prompt {self.path}: {error}; it can use {', '.join(sorted({**fields, **values}))}"
+            ) from error
 
 
 class Prompts:

@@ -122,7 +122,11 @@ async def build(settings: RunSettings, progress: Progress = quiet) -> Summary:
                 summary.usage[name].from_cache = engine.hits
     summary.seconds = {stage: round(spent, 3) for stage, spent in tally.seconds.items()}
     summary.seconds["total"] = round(time.perf_counter() - started, 3)
-    summary.settings = {"attempts": stages.sampler.settings, "corrections": stages.ladder.settings, "pairs": stages.pair_settings}
+    summary.settings = {
+        "attempts": stages.sampler.settings,
+        "corrections": stages.ladder.settings,
+        "pairs": stages.pair_settings,
+    }
     write_lines(settings, report, tally)
     write_file(settings.run_dir / "summary.json", summary.model_dump_json(indent=1) + "\n")
     return summary
@@ -148,7 +152,12 @@ def make_stages(
     """Put the stages together."""
     prompts = Prompts(settings.prompts)
     sampler = Sampler(
-        engines["student"], checker, prompts.load(settings.sample.prompt), settings.sample, settings.checker, folder.attempts
+        engines["student"],
+        checker,
+        prompts.load(settings.sample.prompt),
+        settings.sample,
+        settings.checker,
+        folder.attempts,
     )
     ladder = Ladder(settings.rungs, checker, settings.checker, settings.cleanups, folder.corrections)
     teachers = {name: engine for name, engine in engines.items() if name != "student"}
@@ -157,12 +166,12 @@ def make_stages(
 
 
 def cut_groups(problems: Sequence[Problem], size: int) -> Iterable[Sequence[Problem]]:
-    """Consecutive problems, `size` at a time; the cut depends on the problems' order alone, so a resumed run repeats it."""
+    """Consecutive problems, `size` at a time; the cut depends on their order alone, so a resumed run repeats it."""
     return (problems[start : start + size] for start in range(0, len(problems), size))
 
 
 async def run_bounded(items: Iterable[T], work: Callable[[T], Awaitable[None]], limit: int) -> None:
-    """Run `work` for every item, started in order, at most `limit` at once. The first exception ends all and is raised."""
+    """Run `work` for every item, started in order, at most `limit` at once. The first exception ends all of it."""
     slots = asyncio.Semaphore(limit)
 
     async def run_one(item: T) -> None:
@@ -186,11 +195,15 @@ def dump_settings(settings: RunSettings) -> str:
 
 
 def write_lines(settings: RunSettings, report: ReadReport, tally: Tally) -> None:
-    """`unknown.jsonl`: every attempt without a verdict and why; `left_out.jsonl`: rows and questions that were left out."""
+    """`unknown.jsonl`: attempts without a verdict, and why; `left_out.jsonl`: rows and questions left out."""
     order = sorted(tally.unknown, key=lambda told: (str(told["problem_id"]), int(told["index"] or 0)))
-    write_file(settings.run_dir / "unknown.jsonl", "".join(json.dumps(told, ensure_ascii=False) + "\n" for told in order))
+    write_file(
+        settings.run_dir / "unknown.jsonl", "".join(json.dumps(told, ensure_ascii=False) + "\n" for told in order)
+    )
     out = [{"bad_row": message} for message in report.bad_rows] + [{"conflicting": told} for told in report.conflicting]
-    write_file(settings.run_dir / "left_out.jsonl", "".join(json.dumps(told, ensure_ascii=False) + "\n" for told in out))
+    write_file(
+        settings.run_dir / "left_out.jsonl", "".join(json.dumps(told, ensure_ascii=False) + "\n" for told in out)
+    )
 
 
 def card_lines(summary: Summary) -> list[str]:
@@ -217,8 +230,10 @@ def check_gold(settings: RunSettings) -> list[str]:
                     file, _, line = problem.source.rpartition(":")
                     why = f"the checker calls the gold answer {problem.answer!r} itself {grade.verdict}: {grade.reason}"
                     raise DataError(file, why, line=int(line), field=settings.problems.answer)
-            return [f"{len(problems)} problems, every gold answer is read by the checker", *report.bad_rows, *report.conflicting]
+            return [
+                f"{len(problems)} problems, every gold answer is read by the checker",
+                *report.bad_rows,
+                *report.conflicting,
+            ]
 
     return asyncio.run(check())
-
-

@@ -34,7 +34,9 @@ class Sampler:
 
     def attempt_id(self, problem: Problem, index: int) -> str:
         """Hash of all that the attempt depends on."""
-        return content_id(problem.id, problem.question, problem.system, problem.extras, problem.answer, index, self.settings)
+        return content_id(
+            problem.id, problem.question, problem.system, problem.extras, problem.answer, index, self.settings
+        )
 
     def known(self, problem: Problem) -> list[Attempt] | None:
         """The problem's attempts from an earlier, interrupted run, if all are there and none failed."""

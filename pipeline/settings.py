@@ -23,6 +23,16 @@ def nearest(name: str, valid: list[str]) -> str:
     return f"{guess} available: {', '.join(sorted(valid))}"
 
 
+def refuse_unknown_keys(model: type[BaseModel], data: object) -> object:
+    """Return `data`; raises, naming the nearest known key, where it has a key that `model` does not know."""
+    if isinstance(data, dict):
+        for key in data:
+            if key not in model.model_fields:
+                context = {"key": str(key), "advice": nearest(str(key), list(model.model_fields))}
+                raise PydanticCustomError("unknown_key", "unknown key '{key}'{advice}", context)
+    return data
+
+
 class Settings(BaseModel):
     """A closed, frozen group of settings; an unknown key is an error that lists the known ones."""
 
@@ -31,13 +41,7 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _known_keys_only(cls, data: object) -> object:
-        if isinstance(data, dict):
-            for key in data:
-                if key not in cls.model_fields:
-                    advice = nearest(str(key), list(cls.model_fields))
-                    context = {"key": str(key), "advice": advice}
-                    raise PydanticCustomError("unknown_key", "unknown key '{key}'{advice}", context)
-        return data
+        return refuse_unknown_keys(cls, data)
 
 
 @cache

@@ -16,14 +16,14 @@ from typing import Generic, TypeVar
 from pydantic import ValidationError
 
 from pipeline.errors import DataError
-from pipeline.types import Attempt, Correction, Pair, Record
+from pipeline.types import Attempt, Correction, Pair
 
 R = TypeVar("R", Attempt, Correction, Pair)
 log = logging.getLogger(__name__)
 
 
 def read_journal(path: Path, model: type[R]) -> Iterator[R]:
-    """Yield the records of a journal, a torn last line left out. Raises DataError for any other line that is not one."""
+    """Yield the records of a journal, a torn last line left out. Raises DataError for any other broken line."""
     if not path.exists():
         return
     with path.open("rb") as lines:
@@ -34,7 +34,9 @@ def read_journal(path: Path, model: type[R]) -> Iterator[R]:
                 yield model.model_validate_json(line)
             except ValidationError as error:
                 fix = "mend the line or delete it; what it held is made again"
-                raise DataError(path, f"is not a {model.__name__} record ({error.errors()[0]['msg']}); {fix}", line=number) from error
+                raise DataError(
+                    path, f"is not a {model.__name__} record ({error.errors()[0]['msg']}); {fix}", line=number
+                ) from error
 
 
 class Journal(Generic[R]):
@@ -91,7 +93,7 @@ def write_file(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 class RunFolder:
@@ -109,4 +111,4 @@ class RunFolder:
 
     def __exit__(self, *_: object) -> None:
         for journal in (self.attempts, self.corrections, self.pairs):
-            journal.close()  # type: ignore[attr-defined]
+            journal.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -17,7 +17,7 @@ from pipeline.types import Attempt, Correction, Pair, Usage
 
 
 class EndpointUse(BaseModel):
-    """What one engine did for the run. Tokens are those of all completions used, whether asked now or found in the cache."""
+    """What one engine did for the run; tokens are those of all completions used, asked now or found in the cache."""
 
     completions: int = 0
     from_cache: int = 0
@@ -68,7 +68,7 @@ class Tally:
         self.tries: Counter[str] = Counter()
         self.corrections: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self.mistakes = self.kept = self.truncated = 0
         self.use: dict[str, EndpointUse] = {}
         self.unknown: list[dict[str, str | int | None]] = []
@@ -91,7 +91,13 @@ class Tally:
             reason = a.failure or (a.grade.reason if a.grade else None)
             self.truncated += reason == TRUNCATED
             if verdict in ("unknown", "failed"):
-                told = {"attempt_id": a.id, "problem_id": a.problem_id, "index": a.index, "verdict": verdict, "reason": reason}
+                told: dict[str, str | int | None] = {
+                    "attempt_id": a.id,
+                    "problem_id": a.problem_id,
+                    "index": a.index,
+                    "verdict": verdict,
+                    "reason": reason,
+                }
                 self.unknown.append(told)
             if a.completion:
                 self._count_use(a.engine, a.completion.usage)

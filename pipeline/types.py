@@ -1,6 +1,6 @@
 """Every record that passes between stages. Frozen, closed, and nothing here but pydantic is imported.
 
-    Problem ─sample─▶ Attempt(Completion, Grade) ─▶ Mistake ─▶ Correction(Completion, Grade) ─▶ Pair(Finding)
+Problem ─sample─▶ Attempt(Completion, Grade) ─▶ Mistake ─▶ Correction(Completion, Grade) ─▶ Pair(Finding)
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def new_student(vocab_size: int = 512) -> Qwen3ForCausalLM:
     return Qwen3ForCausalLM(config)
 
 
-def make_batch(tokenizer, stream, rng, size, wrong):  # type: ignore[no-untyped-def]
+def make_batch(tokenizer, stream, rng, size, wrong):
     """Tokenise `size` stories; returns ids and labels of shape [size, longest], labels -100 off the solution."""
     rows = []
     for story in itertools.islice(stream, size):
@@ -87,7 +87,7 @@ def make_batch(tokenizer, stream, rng, size, wrong):  # type: ignore[no-untyped-
     return ids, labels
 
 
-def run_phase(model, tokenizer, *, seed, steps, lr, wrong, size=32):  # type: ignore[no-untyped-def]
+def run_phase(model, tokenizer, *, seed, steps, lr, wrong, size=32):
     """AdamW with 100 warm-up steps and a cosine to zero; right padding needs no mask under a causal model."""
     rng, stream = random.Random(seed), world.stories(seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.01, betas=(0.9, 0.98))
@@ -106,7 +106,7 @@ def run_phase(model, tokenizer, *, seed, steps, lr, wrong, size=32):  # type: ig
             print(f"{seed} step {step} loss {loss.item():.4f} ({time.time() - started:.0f} s)", flush=True)
 
 
-def greedy_accuracy(model, tokenizer, count=300, seed="pretrain-test") -> float:  # type: ignore[no-untyped-def]
+def greedy_accuracy(model, tokenizer, count=300, seed="pretrain-test") -> float:
     """Share of `count` fresh stories that greedy decoding answers right."""
     tests = list(itertools.islice(world.stories(seed), count))
     right = 0
@@ -120,7 +120,7 @@ def greedy_accuracy(model, tokenizer, count=300, seed="pretrain-test") -> float:
         written = tokenizer.batch_decode(out[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
         golds = [world.answer_of(world.solve(story)) for story in part]
         right += sum(text.rstrip().endswith(f"#### {gold}") for text, gold in zip(written, golds, strict=True))
-    return right / count
+    return float(right / count)
 
 
 def main() -> None:
@@ -129,7 +129,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5000, help="steps of the first phase")
     parser.add_argument("--spoil-steps", type=int, default=500, help="steps of the second phase")
     parser.add_argument("--wrong", type=float, default=0.6, help="share of misconceived steps in the second phase")
-    parser.add_argument("--able", type=Path, help="skip the first phase: a student that an earlier run left in OUT/able")
+    parser.add_argument(
+        "--able", type=Path, help="skip the first phase: a student that an earlier run left in OUT/able"
+    )
     args = parser.parse_args()
     torch.manual_seed(0)
     tokenizer, model = train_tokenizer(), new_student()

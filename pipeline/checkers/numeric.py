@@ -29,7 +29,7 @@ NUMBER = re.compile(
 
 
 def read_number(text: str) -> tuple[Fraction, bool] | None:
-    """The value of a text that is one number, with currency, percent sign or unit around it, and whether it was a percentage.
+    """The value of a text that is one number, with currency, percent sign or unit around it; and whether a percentage.
 
     None where the text is anything else: an expression, two numbers, a time of day.
     """

@@ -1,8 +1,8 @@
 """A model in this process, through `transformers`: the embedded default, and the one that needs no server.
 
-Prompts are rendered with the model's own chat template, sorted by length, left-padded and decoded in batches. A sample's
-random numbers come from its own request and index, not from its batch, so the same request gives the same text wherever
-it lands (up to floating-point noise; exactly, when the group is the same).
+Prompts are rendered with the model's own chat template, sorted by length, left-padded and decoded in batches. A
+sample's random numbers come from its own request and index, not from its batch, so the same request gives the same
+text wherever it lands (up to floating-point noise; exactly, when the group is the same).
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ def check_folder(folder: Path) -> None:
         raise ConfigError(f"model {folder}: has no tokenizer; save one there with tokenizer.save_pretrained")
     inline = "chat_template" in json.loads(described.read_text(encoding="utf-8"))
     if not inline and not (folder / "chat_template.jinja").is_file():
-        raise ConfigError(f"model {folder}: its tokenizer has no chat template; add a chat_template.jinja to the folder")
+        raise ConfigError(
+            f"model {folder}: its tokenizer has no chat template; add a chat_template.jinja to the folder"
+        )
 
 
 @dataclass
@@ -105,7 +107,9 @@ class Transformers(Engine):
     def _load(self) -> None:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils.logging import disable_progress_bar
 
+        disable_progress_bar()  # loading bars would tear the run's own display
         s = self.settings
         self.tokenizer: Any = AutoTokenizer.from_pretrained(s.model, padding_side="left")
         if self.tokenizer.chat_template is None:

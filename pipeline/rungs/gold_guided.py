@@ -56,7 +56,9 @@ class Settings(RungSettings):
         messages = [Message(role="user", content=content)]
         for index in range(self.samples):
             try:
-                (completion,) = await sources.teachers[self.teacher].complete(messages, params=self.params, offset=index)
+                (completion,) = await sources.teachers[self.teacher].complete(
+                    messages, params=self.params, offset=index
+                )
             except RequestFailed as error:
                 yield Draft(text=None, failure=str(error), prompt_hash=prompt.hash)
                 continue

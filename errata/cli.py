@@ -1,0 +1,71 @@
+"""`errata`: the command line. One file a command in `errata/commands/`; nothing heavy is imported before it is needed.
+
+Exit codes: 0 done, 2 bad input or configuration, 3 stopped early but resumable, 1 a bug.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from errata import __version__
+from errata.commands import build, demo, evaluate, grade, train
+from pipeline.errors import ErrataError, StoppedEarly
+
+COMMANDS = {module.__name__.rpartition(".")[2]: module for module in (build, grade, train, evaluate, demo)}
+SETTINGS = """Any plain setting can be given as a dotted option, for example --student.model X or --sample.n 8, and
+as an environment variable, for example ERRATA_STUDENT__MODEL=X. Options win over variables, variables over the file."""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = argparse.ArgumentParser(prog="errata", description="Turns a model's own mistakes into better models.")
+    parser.add_argument("--version", action="version", version=f"errata {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, module in COMMANDS.items():
+        text = module.__doc__ or ""
+        takes_settings = getattr(module, "TAKES_SETTINGS", False)
+        command = commands.add_parser(
+            name,
+            help=text.partition("\n")[0],
+            description=text,
+            epilog=SETTINGS if takes_settings else None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        module.add_arguments(command)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    parser = make_parser()
+    known, rest = parser.parse_known_args(arguments)
+    module = COMMANDS[known.command]
+    if rest and not getattr(module, "TAKES_SETTINGS", False):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        code: int = module.run(known, rest)
+    except KeyboardInterrupt:
+        return _stop(
+            "stopped by Ctrl-C; what was done is kept, and the same command goes on from there", StoppedEarly.exit_code
+        )
+    except ErrataError as error:
+        return _stop(str(error), error.exit_code)
+    except BrokenPipeError:  # the reader of our output left: nothing more to say
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - held open until the interpreter ends
+        return 1
+    return code
+
+
+def _stop(message: str, code: int) -> int:
+    print(f"errata: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""Build a preference data set: problems, attempts, grades, corrections, pairs.
+
+Resumes by itself: the same command after an interruption goes on from where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+TAKES_SETTINGS = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="YAML file with the run's settings")
+    parser.add_argument(
+        "--check", action="store_true", help="validate settings, files and prompts, and do nothing else"
+    )
+    parser.add_argument(
+        "--data", action="store_true", help="with --check: also read all rows and check every gold answer"
+    )
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+
+
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+    from errata.config import ErrataSettings
+    from pipeline.errors import ConfigError
+    from pipeline.loading import load_settings, parse_overrides
+
+    settings = load_settings(arguments.config, parse_overrides(rest), ErrataSettings)
+    settings.check()
+    if arguments.data and not arguments.check:
+        raise ConfigError("--data goes with --check")
+    if arguments.check:
+        return check(settings, arguments.config, arguments.data)
+
+    from errata.ui import Bars, out, print_summary
+    from pipeline.run import build
+
+    with Bars() as bars:
+        summary = asyncio.run(build(settings, bars))
+    if arguments.json:
+        print(summary.model_dump_json(indent=1))
+    else:
+        print_summary(summary)
+        out.print(f"Data set: {settings.run_dir / 'dataset'}   account: {settings.run_dir / 'summary.json'}")
+    return 0
+
+
+def check(settings: object, path: Path, data: bool) -> int:
+    from errata.config import ErrataSettings
+
+    assert isinstance(settings, ErrataSettings)
+    if data:
+        from pipeline.run import check_gold
+
+        for line in check_gold(settings):
+            print(line)
+    print(f"{path}: settings, files and prompts are fine")
+    return 0

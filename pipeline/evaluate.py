@@ -1,0 +1,240 @@
+"""Accuracy on held-out problems, before and after: greedy and sampled, with intervals, a paired test and flips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from pipeline.checkers.base import Checker
+from pipeline.config import EvaluateSettings, SampleSettings
+from pipeline.engines.base import Engine, Request
+from pipeline.errors import ConfigError, DataError, RequestFailed
+from pipeline.grade import grade_completion
+from pipeline.prompts import Prompt
+from pipeline.run import Progress, cut_groups, quiet
+from pipeline.types import Grade, Message, Problem
+
+FAILED = Grade(verdict="unknown", extracted=None, reason="the request failed")
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One problem's graded answers: the greedy one, then the sampled ones."""
+
+    problem: Problem
+    text: str
+    greedy: Grade
+    sampled: tuple[Grade, ...]
+
+
+class Accuracy(BaseModel):
+    """How one model did."""
+
+    accuracy: float
+    """Share of problems whose greedy answer is correct; `unknown` does not count as correct."""
+    interval: tuple[float, float]
+    """95% Wilson score interval of `accuracy`."""
+    correct: int
+    wrong: int
+    unknown: int
+    failed: int
+    """Requests that failed for good; they count as unknown."""
+    sampled_accuracy: float | None
+    """Mean share of correct answers among the sampled ones."""
+    samples: int
+
+
+class Flip(BaseModel):
+    """A problem whose verdict changed."""
+
+    problem_id: str
+    question: str
+    answer: str
+    before: str
+    after: str
+
+
+class Evaluation(BaseModel):
+    """`evaluation.json`."""
+
+    n: int
+    before: Accuracy
+    after: Accuracy
+    gain: float
+    p_value: float
+    """Exact two-sided McNemar test over the problems whose correctness changed."""
+    fixed: int
+    broken: int
+    conclusion: str
+    examples: dict[str, list[Flip]]
+
+
+async def answer_all(
+    engine: Engine,
+    checker: Checker,
+    prompt: Prompt,
+    problems: Sequence[Problem],
+    settings: EvaluateSettings,
+    progress: Progress = quiet,
+    stage: str = "evaluate",
+) -> list[Answered]:
+    """Ask one model all problems: once greedily, `settings.samples` times sampled."""
+    answered: list[Answered] = []
+    progress(stage, 0, len(problems))
+    size = max(engine.group_size, 32)  # at least a few requests at once for servers
+    for group in cut_groups(problems, size):
+        conversations = [conversation(prompt, problem) for problem in group]
+        greedy = settings.params.model_copy(update={"temperature": 0.0, "seed": None})
+        firsts = await engine.complete_many([Request(messages=c, params=greedy) for c in conversations])
+        many: list[list[Any] | Exception] = [[] for _ in group]
+        if settings.samples:
+            requests = [Request(messages=c, params=settings.params, n=settings.samples) for c in conversations]
+            many = await engine.complete_many(requests)
+        for problem, first, samples in zip(group, firsts, many, strict=True):
+            text, grade = await _grade_first(checker, problem, first)
+            graded = () if isinstance(samples, RequestFailed) else await _grade_samples(checker, problem, samples)
+            answered.append(Answered(problem, text, grade, graded))
+        progress(stage, len(answered), len(problems))
+    return answered
+
+
+def conversation(prompt: Prompt, problem: Problem) -> tuple[Message, ...]:
+    """What the model is asked: the same as in sampling."""
+    question = Message(role="user", content=prompt.fill(problem))
+    return (question,) if problem.system is None else (Message(role="system", content=problem.system), question)
+
+
+async def _grade_first(checker: Checker, problem: Problem, made: list[Any] | Exception) -> tuple[str, Grade]:
+    if isinstance(made, RequestFailed) or made == []:
+        return "", FAILED
+    if isinstance(made, Exception):
+        raise made
+    return made[0].text, await grade_completion(checker, problem, made[0])
+
+
+async def _grade_samples(checker: Checker, problem: Problem, made: list[Any] | Exception) -> tuple[Grade, ...]:
+    if isinstance(made, Exception):
+        raise made
+    return tuple([await grade_completion(checker, problem, completion) for completion in made])
+
+
+def measure(answered: Sequence[Answered]) -> Accuracy:
+    """Accuracy of one model's answers."""
+    from scipy.stats import binomtest
+
+    verdicts = [a.greedy.verdict for a in answered]
+    correct = verdicts.count("correct")
+    interval = binomtest(correct, len(verdicts)).proportion_ci(0.95, method="wilson")
+    shares = [sum(g.verdict == "correct" for g in a.sampled) / len(a.sampled) for a in answered if a.sampled]
+    return Accuracy(
+        accuracy=round(correct / len(verdicts), 4),
+        interval=(round(float(interval.low), 4), round(float(interval.high), 4)),
+        correct=correct,
+        wrong=verdicts.count("wrong"),
+        unknown=verdicts.count("unknown"),
+        failed=sum(a.greedy is FAILED for a in answered),
+        sampled_accuracy=round(sum(shares) / len(shares), 4) if shares else None,
+        samples=max((len(a.sampled) for a in answered), default=0),
+    )
+
+
+def compare(before: Sequence[Answered], after: Sequence[Answered], examples: int = 5) -> Evaluation:
+    """Compare two models on the same problems, in the same order."""
+    from scipy.stats import binomtest
+
+    flips: dict[str, list[Flip]] = {"fixed": [], "broken": []}
+    for old, new in zip(before, after, strict=True):
+        was, now = old.greedy.verdict == "correct", new.greedy.verdict == "correct"
+        if was != now:
+            problem = old.problem
+            flip = Flip(
+                problem_id=problem.id, question=problem.question, answer=problem.answer, before=old.text, after=new.text
+            )
+            flips["fixed" if now else "broken"].append(flip)
+    fixed, broken = len(flips["fixed"]), len(flips["broken"])
+    p_value = float(binomtest(fixed, fixed + broken).pvalue) if fixed + broken else 1.0
+    first, second = measure(before), measure(after)
+    gain = round(second.accuracy - first.accuracy, 4)
+    if p_value >= 0.05:
+        conclusion = f"No significant change: {fixed} fixed, {broken} broken (p = {p_value:.2g})."
+    else:
+        direction = "better" if gain > 0 else "worse"
+        conclusion = f"The trained model is {direction}: {fixed} fixed, {broken} broken (p = {p_value:.2g})."
+    return Evaluation(
+        n=len(before),
+        before=first,
+        after=second,
+        gain=gain,
+        p_value=p_value,
+        fixed=fixed,
+        broken=broken,
+        conclusion=conclusion,
+        examples={kind: found[:examples] for kind, found in flips.items()},
+    )
+
+
+def check_held_out(held_out: Sequence[Problem], training: Sequence[Problem], source: str) -> None:
+    """Raises DataError when an evaluation problem is a training problem, by id or by question."""
+    ids = {problem.id for problem in training}
+    questions = {problem.question.strip() for problem in training}
+    shared = [problem for problem in held_out if problem.id in ids or problem.question.strip() in questions]
+    if shared:
+        where, _, line = shared[0].source.rpartition(":")
+        why = f"{len(shared)} held-out problems are training problems, the first: {shared[0].question[:80]!r}"
+        raise DataError(where or source, why, line=int(line) if line else None)
+
+
+def trained_engine(settings: Any, policy: str) -> Any:
+    """Settings of the trained student: `evaluate.after`, or the student's own with `model` set to the policy's folder.
+
+    Raises ConfigError when the student is no engine that could load a folder.
+    """
+    if settings.evaluate.after is not None:
+        return settings.evaluate.after
+    if settings.student.engine != "transformers":
+        raise ConfigError(
+            f"evaluate.after: say how to ask the trained model; the student's engine {settings.student.engine!r} "
+            f"cannot load {policy}"
+        )
+    return settings.student.model_copy(update={"model": policy})
+
+
+async def evaluate(settings: Any, policy: str, progress: Progress = quiet) -> Evaluation:
+    """Ask the student and the trained student the held-out problems of `settings.evaluate`; writes `evaluation.json`.
+
+    Raises UsageError for bad input: no `evaluate` section, a model that is not there, problems that were trained on.
+    """
+    from contextlib import AsyncExitStack
+
+    from pipeline.cache import CompletionCache
+    from pipeline.problems import read_problems
+    from pipeline.prompts import Prompts
+    from pipeline.run import open_engine
+    from pipeline.store import write_file
+
+    if settings.evaluate is None:
+        raise ConfigError("evaluate: is required; name the held-out problems in evaluate.problems")
+    settings.check()
+    sample: SampleSettings = settings.sample
+    models = {"before": settings.student, "after": trained_engine(settings, policy)}
+    models["after"].check()
+    answered: dict[str, list[Answered]] = {}
+    async with settings.checker.create() as checker:
+        problems, _ = read_problems(settings.evaluate.problems, checker)
+        training, _ = read_problems(settings.problems, checker)
+        check_held_out(problems, training, settings.evaluate.problems.path)
+        prompt = Prompts(settings.prompts).load(sample.prompt)
+        for name, model in models.items():
+            async with AsyncExitStack() as stack:
+                cache = CompletionCache(settings.runs_dir / "completions.sqlite")
+                stack.callback(cache.close)
+                engine = await open_engine(name, model.create(), cache, stack)
+                answered[name] = await answer_all(
+                    engine, checker, prompt, problems, settings.evaluate, progress, f"evaluate {name}"
+                )
+    evaluation = compare(answered["before"], answered["after"])
+    write_file(settings.run_dir / "evaluation.json", evaluation.model_dump_json(indent=1) + "\n")
+    return evaluation

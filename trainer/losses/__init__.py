@@ -1,0 +1,1 @@
+"""One small pure function a loss. Shape suffixes: P pairs."""
