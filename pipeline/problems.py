@@ -1,4 +1,4 @@
-"""Problems from rows: columns mapped, gold answers found, bad rows refused or counted, doubles and conflicts sorted out."""
+"""Problems from rows: columns mapped, gold answers found, bad rows counted, doubles merged, conflicts left out."""
 
 from __future__ import annotations
 

@@ -8,12 +8,14 @@ from typing import Literal
 from pipeline.cleanups.base import CleanupSettings
 
 NOTE = re.compile(r"<<[^<>\n]*>>")
+UNCLOSED = re.compile(r"<<[^<>\n=]*=\s*(?=-?[\d.])")
+"""A note that its writer forgot to close: `= <<2+3=5 apples`; the result behind it belongs to the text."""
 
 
 class Settings(CleanupSettings):
-    """Removes calculator notes; an unclosed `<<` is left alone."""
+    """Removes calculator notes; of an unclosed one, everything before its result."""
 
     cleanup: Literal["calculator_notes"] = "calculator_notes"
 
     def apply(self, text: str) -> str:
-        return NOTE.sub("", text)
+        return UNCLOSED.sub("", NOTE.sub("", text))

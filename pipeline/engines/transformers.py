@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import torch
 
 Outcome = list[Completion] | Exception
+LOADING = threading.Lock()
+"""Loading a model is not thread-safe in transformers (weights are made on a global default device)."""
 
 
 class Settings(EngineSettings):
@@ -96,13 +98,17 @@ class Transformers(Engine):
 
     async def __aenter__(self) -> Self:
         self.settings.check()
-        await asyncio.get_running_loop().run_in_executor(self._worker, self._load)
+        await asyncio.get_running_loop().run_in_executor(self._worker, self._load_alone)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._stop.set()
         self._worker.shutdown(wait=True, cancel_futures=True)
         self.model: Any = None
+
+    def _load_alone(self) -> None:
+        with LOADING:
+            self._load()
 
     def _load(self) -> None:
         import torch
