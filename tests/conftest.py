@@ -35,7 +35,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Server:
-    """An OpenAI-compatible server: `answer(body)` returns the texts of the choices, or (status, JSON) for anything else."""
+    """An OpenAI-compatible server: `answer(body)` returns the choices' texts, or (status, JSON) for anything else."""
 
     def __init__(self, answer: Callable[[dict[str, Any]], Any]) -> None:
         self.answer = answer

@@ -68,6 +68,13 @@ def test_the_core_of_the_trainer_needs_torch_transformers_and_numpy_alone() -> N
             assert {name.partition(".")[0] for name in names} <= allowed, path
 
 
+def test_the_trainer_imports_where_the_other_dependencies_are_missing() -> None:
+    absent = ("datasets", "pydantic", "openai", "peft", "trl", "pandas", "pyarrow", "rich", "scipy", "jinja2")
+    code = f"import sys; sys.modules.update(dict.fromkeys({absent})); from trainer import DPOTrainer; print(DPOTrainer)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert "DPOTrainer" in shown.stdout, shown.stderr
+
+
 @pytest.mark.slow
 def test_an_installed_wheel_has_the_prompts_and_the_student(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]

@@ -17,10 +17,20 @@ ROOT = Path(__file__).parents[2]
 
 def start(runs: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "errata", "demo", "--runs-dir", str(runs)]
-    pipe = subprocess.PIPE
     return subprocess.Popen(
-        command, stdout=pipe, stderr=pipe, text=True, cwd=ROOT, env={**os.environ, "HF_HUB_OFFLINE": "1"}
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        preexec_fn=hear_interrupts,
     )
+
+
+def hear_interrupts() -> None:
+    """A process started in the background of a script inherits a deaf ear for Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(condition, process: subprocess.Popen[str]) -> None:

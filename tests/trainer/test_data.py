@@ -63,7 +63,7 @@ def test_long_pairs_are_dropped_and_counted_or_an_error_but_never_cut(tokenizer:
     (kept,) = tokenize_rows(rows, tokenizer, max_length=100)
     assert kept == tokenize_rows(rows[:1], tokenizer)[0]
     assert "1 of 2 pairs are longer" in caplog.text
-    with pytest.raises(TrainingInputError, match="row 1: .* more than max_length 100"):
+    with pytest.raises(TrainingInputError, match=r"row 1: .* more than max_length 100"):
         tokenize_rows(rows, tokenizer, max_length=100, overlong="error")
     with pytest.raises(TrainingInputError, match="no pair to train on"):
         tokenize_rows(rows, tokenizer, max_length=5)
