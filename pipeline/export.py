@@ -48,7 +48,7 @@ def export_pairs(pairs: Iterable[Pair], folder: Path, settings: ExportSettings, 
     splits = {split: len(part) for split, part in rows.items() if part}
     for split in splits:
         _write_shards(rows[split], fresh, split, settings.format)
-    write_file(fresh / "README.md", _card(splits, card))
+    write_file(fresh / "README.md", _card(splits, card, content_id(rows)))
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
@@ -75,11 +75,15 @@ def _write_shards(rows: Sequence[dict[str, Any]], folder: Path, split: str, form
         pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(part), schema=schema), path)
 
 
-def _card(splits: dict[str, int], lines: Sequence[str]) -> str:
-    """A data card whose head tells `datasets` which files are which split."""
+def _card(splits: dict[str, int], lines: Sequence[str], content: str) -> str:
+    """A data card whose head tells `datasets` which files are which split.
+
+    `load_dataset` caches a folder by this head alone, not by its files: without the content's hash in it, a data set
+    that was built again would be loaded as it was before.
+    """
     files = "\n".join(f"  - split: {split}\n    path: {split}-*.parquet" for split in splits)
     files = files or "  []"
     counts = "\n".join(f"- {split}: {count} pairs" for split, count in splits.items())
     body = "\n".join(lines)
-    head = f"---\nconfigs:\n- config_name: default\n  data_files:\n{files}\n---\n"
+    head = f"---\nconfigs:\n- config_name: default\n  description: content {content}\n  data_files:\n{files}\n---\n"
     return f"{head}\n# Preference pairs made by Errata\n\n{counts}\n{body}\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from typing import Literal, Self
 
 from pipeline.checkers.base import AnswerSettings, Checker
@@ -45,6 +46,14 @@ def squeeze(text: str) -> str:
     for noise in ("\\left", "\\right", "\\displaystyle", "\\!", "\\,", "\\;", "\\ ", "$", " "):
         text = text.replace(noise, "")
     return text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac").strip().rstrip(".")
+
+
+def read_words(text: str) -> list[str] | None:
+    """The words of an answer that is a text (`even`, `\\text{Evelyn}`), lower case; None for anything mathematical."""
+    plain = re.sub(r"\\(?:text|textbf|mathrm|mbox)\s*\{([^{}]*)\}", r" \1 ", text)
+    if re.fullmatch(r"[A-Za-z\s.,'-]+", plain) and re.search(r"[A-Za-z]{2}", plain):
+        return re.findall(r"[a-z]+", plain.lower())
+    return None
 
 
 class Settings(AnswerSettings):
@@ -102,6 +111,13 @@ class Math(Checker):
         numbers = read_number(gold), read_number(answer)
         if numbers[0] is not None and numbers[0] == numbers[1]:
             return grade("correct", f"equals {gold}")
+        words = read_words(gold), read_words(answer)
+        if words[0] is not None and words[0] == words[1]:
+            return grade("correct", f"same words as {gold}")
+        if words[0] is not None and words[1] is not None and len(words[0]) == len(words[1]) == 1:
+            return grade("wrong", f"another word than {gold}")
+        if words != (None, None):
+            return grade("unknown", f"cannot compare words with {gold}")
         if self._pool is None:
             self._pool = WorkerPool(self.settings.workers)
         try:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pipeline.cleanups.base import CleanupSettings
 
-NOTE = re.compile(r"<<[^<>\n]*>>")
+NOTE = re.compile(r"<<[^<>\n=]*=[^<>\n]*>>|<<[\d\s.,+\-*/()%$]*>>")
 UNCLOSED = re.compile(r"<<[^<>\n=]*=\s*(?=-?[\d.])")
 """A note that its writer forgot to close: `= <<2+3=5 apples`; the result behind it belongs to the text."""
 

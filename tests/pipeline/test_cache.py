@@ -1,0 +1,81 @@
+"""The completion cache: what is known is not asked again, and nothing else is taken for known."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from pipeline.cache import CachedEngine, CompletionCache, completion_key
+from pipeline.engines.base import Request
+from pipeline.engines.scripted import Scripted
+from pipeline.errors import ConfigError, RequestFailed
+from pipeline.types import Completion, Message, SamplingParams
+
+ASK = (Message(role="user", content="q"),)
+PARAMS = SamplingParams()
+
+
+def make_engine(tmp_path: Path, fail: Sequence[int] = ()) -> tuple[CachedEngine, Scripted]:
+    script = Scripted(lambda messages, i: RequestFailed("no") if i in fail else f"{messages[0].content}-{i}")
+    return CachedEngine(script, CompletionCache(tmp_path / "cache.sqlite")), script
+
+
+def texts(made: Sequence[Completion]) -> list[str]:
+    return [completion.text for completion in made]
+
+
+def test_only_the_missing_samples_are_asked_for(tmp_path: Path) -> None:
+    engine, script = make_engine(tmp_path)
+    assert texts(asyncio.run(engine.complete(ASK, n=2, params=PARAMS))) == ["q-0", "q-1"]
+    assert texts(asyncio.run(engine.complete(ASK, n=4, params=PARAMS))) == ["q-0", "q-1", "q-2", "q-3"]
+    assert script.asked == 4
+    other, fresh = make_engine(tmp_path)
+    assert len(asyncio.run(other.complete(ASK, n=4, params=PARAMS))) == 4
+    assert (fresh.asked, other.hits) == (0, 4)
+
+
+def test_equal_requests_at_the_same_time_are_asked_once(tmp_path: Path) -> None:
+    engine, script = make_engine(tmp_path)
+
+    async def ask() -> list[list[Completion]]:
+        return await asyncio.gather(*(engine.complete(ASK, params=PARAMS) for _ in range(8)))
+
+    assert {texts(made)[0] for made in asyncio.run(ask())} == {"q-0"}
+    assert script.asked == 1
+
+
+def test_a_failure_is_not_remembered_and_the_group_goes_on(tmp_path: Path) -> None:
+    engine, _ = make_engine(tmp_path, fail=[0])
+    group = [Request(messages=ASK, params=PARAMS), Request(messages=ASK, params=PARAMS, offset=1)]
+    failed, fine = asyncio.run(engine.complete_many(group))
+    assert isinstance(failed, RequestFailed)
+    assert not isinstance(fine, Exception)
+    assert texts(fine) == ["q-1"]
+    healthy, script = make_engine(tmp_path)
+    asyncio.run(healthy.complete_many(group))
+    assert script.asked == 1
+
+
+def test_the_key_depends_on_messages_parameters_index_and_identity_and_on_all_of_them() -> None:
+    other = (Message(role="user", content="q2"),)
+    system = (Message(role="system", content="q"),)
+    hot = SamplingParams(temperature=0.5)
+    keys = {
+        completion_key("m", ASK, PARAMS, 0),
+        completion_key("m2", ASK, PARAMS, 0),
+        completion_key("m", other, PARAMS, 0),
+        completion_key("m", system, PARAMS, 0),
+        completion_key("m", ASK, hot, 0),
+        completion_key("m", ASK, PARAMS, 1),
+    }
+    assert len(keys) == 6
+    assert completion_key("m", ASK, SamplingParams(), 0) in keys
+
+
+def test_a_file_that_is_no_cache_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cache.sqlite").write_text("not a database " * 100)
+    with pytest.raises(ConfigError, match=r"cache\.sqlite"):
+        CompletionCache(tmp_path / "cache.sqlite")

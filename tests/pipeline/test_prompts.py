@@ -1,0 +1,51 @@
+"""Prompts are filled in one pass; data never acts as a template."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import ConfigError
+from pipeline.prompts import Prompts
+from pipeline.types import Problem
+
+PROBLEM = Problem(id="p", question="What is {{ 7 * 7 }}? {% raw %}", answer="{{ question }}", extras={"topic": "sums"})
+
+
+def test_data_is_inserted_word_for_word() -> None:
+    assert Prompts().load("student").fill(PROBLEM) == PROBLEM.question
+    shown = Prompts().load("gold_guided").fill(PROBLEM, answer_format="End so.")
+    assert PROBLEM.question in shown
+    assert "{{ question }}" in shown
+    assert "49" not in shown
+
+
+def test_a_users_folder_overrides_file_by_file_and_changes_the_hash(tmp_path: Path) -> None:
+    (tmp_path / "student.jinja").write_text("{{ topic }}: {{ question }}")
+    prompts = Prompts(tmp_path)
+    assert prompts.load("student").fill(PROBLEM).startswith("sums: What")
+    assert prompts.load("student").hash != Prompts().load("student").hash
+    assert prompts.load("gold_guided").hash == Prompts().load("gold_guided").hash
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("{{ qestion }}", "'qestion' is undefined; it can use answer"),
+        ("one\n{{ question", "student.jinja:2"),
+        ("{{ question.__class__.__mro__ }}", "student.jinja"),
+    ],
+)
+def test_a_template_that_cannot_be_filled_is_named(tmp_path: Path, source: str, told: str) -> None:
+    (tmp_path / "student.jinja").write_text(source)
+    with pytest.raises(ConfigError) as caught:
+        Prompts(tmp_path).load("student").fill(PROBLEM)
+    assert told in str(caught.value)
+
+
+def test_an_unknown_prompt_or_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no prompt 'studnt'; did you mean 'student'"):
+        Prompts().load("studnt")
+    with pytest.raises(ConfigError, match="no folder"):
+        Prompts(tmp_path / "nowhere")
