@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
+from pipeline.cache import CompletionCache
 from pipeline.checkers.base import Checker
-from pipeline.config import EvaluateSettings, SampleSettings
+from pipeline.config import EvaluateSettings, RunSettings
 from pipeline.engines.base import Engine, Request
 from pipeline.errors import ConfigError, DataError, RequestFailed
 from pipeline.grade import grade_completion
-from pipeline.prompts import Prompt
-from pipeline.run import Progress, cut_groups, quiet
-from pipeline.types import Grade, Message, Problem
+from pipeline.problems import read_problems
+from pipeline.prompts import Prompt, Prompts
+from pipeline.run import Progress, cut_groups, open_engine, quiet
+from pipeline.sample import make_conversation
+from pipeline.store import write_file
+from pipeline.types import Completion, Grade, Problem
 
 FAILED = Grade(verdict="unknown", extracted=None, reason="the request failed")
 
@@ -78,18 +83,19 @@ async def answer_all(
     prompt: Prompt,
     problems: Sequence[Problem],
     settings: EvaluateSettings,
+    *,
+    at_once: int = 64,
     progress: Progress = quiet,
     stage: str = "evaluate",
 ) -> list[Answered]:
-    """Ask one model all problems: once greedily, `settings.samples` times sampled."""
+    """Ask one model all problems: once greedily, `settings.samples` times sampled; `at_once` problems under way."""
     answered: list[Answered] = []
     progress(stage, 0, len(problems))
-    size = max(engine.group_size, 32)  # at least a few requests at once for servers
-    for group in cut_groups(problems, size):
-        conversations = [conversation(prompt, problem) for problem in group]
+    for group in cut_groups(problems, max(engine.group_size, at_once)):
+        conversations = [make_conversation(prompt, problem) for problem in group]
         greedy = settings.params.model_copy(update={"temperature": 0.0, "seed": None})
         firsts = await engine.complete_many([Request(messages=c, params=greedy) for c in conversations])
-        many: list[list[Any] | Exception] = [[] for _ in group]
+        many: list[list[Completion] | Exception] = [[] for _ in group]
         if settings.samples:
             requests = [Request(messages=c, params=settings.params, n=settings.samples) for c in conversations]
             many = await engine.complete_many(requests)
@@ -101,13 +107,7 @@ async def answer_all(
     return answered
 
 
-def conversation(prompt: Prompt, problem: Problem) -> tuple[Message, ...]:
-    """What the model is asked: the same as in sampling."""
-    question = Message(role="user", content=prompt.fill(problem))
-    return (question,) if problem.system is None else (Message(role="system", content=problem.system), question)
-
-
-async def _grade_first(checker: Checker, problem: Problem, made: list[Any] | Exception) -> tuple[str, Grade]:
+async def _grade_first(checker: Checker, problem: Problem, made: list[Completion] | Exception) -> tuple[str, Grade]:
     if isinstance(made, RequestFailed) or made == []:
         return "", FAILED
     if isinstance(made, Exception):
@@ -115,7 +115,7 @@ async def _grade_first(checker: Checker, problem: Problem, made: list[Any] | Exc
     return made[0].text, await grade_completion(checker, problem, made[0])
 
 
-async def _grade_samples(checker: Checker, problem: Problem, made: list[Any] | Exception) -> tuple[Grade, ...]:
+async def _grade_samples(checker: Checker, problem: Problem, made: list[Completion] | Exception) -> tuple[Grade, ...]:
     if isinstance(made, Exception):
         raise made
     return tuple([await grade_completion(checker, problem, completion) for completion in made])
@@ -187,12 +187,12 @@ def check_held_out(held_out: Sequence[Problem], training: Sequence[Problem], sou
         raise DataError(where or source, why, line=int(line) if line else None)
 
 
-def trained_engine(settings: Any, policy: str) -> Any:
+def trained_engine(settings: RunSettings, policy: str) -> Any:
     """Settings of the trained student: `evaluate.after`, or the student's own with `model` set to the policy's folder.
 
     Raises ConfigError when the student is no engine that could load a folder.
     """
-    if settings.evaluate.after is not None:
+    if settings.evaluate is not None and settings.evaluate.after is not None:
         return settings.evaluate.after
     if settings.student.engine != "transformers":
         raise ConfigError(
@@ -202,23 +202,14 @@ def trained_engine(settings: Any, policy: str) -> Any:
     return settings.student.model_copy(update={"model": policy})
 
 
-async def evaluate(settings: Any, policy: str, progress: Progress = quiet) -> Evaluation:
+async def evaluate(settings: RunSettings, policy: str, progress: Progress = quiet) -> Evaluation:
     """Ask the student and the trained student the held-out problems of `settings.evaluate`; writes `evaluation.json`.
 
     Raises UsageError for bad input: no `evaluate` section, a model that is not there, problems that were trained on.
     """
-    from contextlib import AsyncExitStack
-
-    from pipeline.cache import CompletionCache
-    from pipeline.problems import read_problems
-    from pipeline.prompts import Prompts
-    from pipeline.run import open_engine
-    from pipeline.store import write_file
-
     if settings.evaluate is None:
         raise ConfigError("evaluate: is required; name the held-out problems in evaluate.problems")
     settings.check()
-    sample: SampleSettings = settings.sample
     models = {"before": settings.student, "after": trained_engine(settings, policy)}
     models["after"].check()
     answered: dict[str, list[Answered]] = {}
@@ -226,14 +217,21 @@ async def evaluate(settings: Any, policy: str, progress: Progress = quiet) -> Ev
         problems, _ = read_problems(settings.evaluate.problems, checker)
         training, _ = read_problems(settings.problems, checker)
         check_held_out(problems, training, settings.evaluate.problems.path)
-        prompt = Prompts(settings.prompts).load(sample.prompt)
+        prompt = Prompts(settings.prompts).load(settings.sample.prompt)
         for name, model in models.items():
             async with AsyncExitStack() as stack:
                 cache = CompletionCache(settings.runs_dir / "completions.sqlite")
                 stack.callback(cache.close)
                 engine = await open_engine(name, model.create(), cache, stack)
                 answered[name] = await answer_all(
-                    engine, checker, prompt, problems, settings.evaluate, progress, f"evaluate {name}"
+                    engine,
+                    checker,
+                    prompt,
+                    problems,
+                    settings.evaluate,
+                    at_once=settings.concurrency,
+                    progress=progress,
+                    stage=f"evaluate {name}",
                 )
     evaluation = compare(answered["before"], answered["after"])
     write_file(settings.run_dir / "evaluation.json", evaluation.model_dump_json(indent=1) + "\n")

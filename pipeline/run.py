@@ -27,7 +27,7 @@ from pipeline.pair import Pairing
 from pipeline.problems import ReadReport, read_problems
 from pipeline.prompts import Prompts
 from pipeline.rungs.base import Sources
-from pipeline.sample import Sampler
+from pipeline.sample import Sampler, make_conversation
 from pipeline.store import RunFolder, write_file
 from pipeline.summary import Summary, Tally
 from pipeline.types import Attempt, Pair, Problem, content_id
@@ -70,7 +70,8 @@ class Stages:
         self.tally.count_attempts(attempts)
         sources = Sources(self.teachers, self.prompts, attempts)
         limit = self.settings.pair.max_per_problem
-        pairing = Pairing(self.sampler.messages(problem), self.settings.cleanups, limit, self.pair_settings)
+        conversation = make_conversation(self.sampler.prompt, problem)
+        pairing = Pairing(conversation, self.settings.cleanups, limit, self.pair_settings)
         pairs = []
         for mistake in find_mistakes(problem, attempts):
             pair = pairing.refuse(mistake)

@@ -11,7 +11,13 @@ from pipeline.errors import RequestFailed
 from pipeline.grade import grade_completion
 from pipeline.prompts import Prompt
 from pipeline.store import Journal
-from pipeline.types import Attempt, Completion, Message, Problem, content_id
+from pipeline.types import Attempt, Completion, Grade, Message, Problem, content_id
+
+
+def make_conversation(prompt: Prompt, problem: Problem) -> tuple[Message, ...]:
+    """What a student is asked, in sampling and in evaluation: its problem's system prompt, then the filled prompt."""
+    question = Message(role="user", content=prompt.fill(problem))
+    return (question,) if problem.system is None else (Message(role="system", content=problem.system), question)
 
 
 class Sampler:
@@ -44,11 +50,6 @@ class Sampler:
         attempts = [attempt for attempt in found if attempt is not None and attempt.failure is None]
         return attempts if len(attempts) == self.n else None
 
-    def messages(self, problem: Problem) -> tuple[Message, ...]:
-        """The conversation that the student is asked to continue."""
-        question = Message(role="user", content=self.prompt.fill(problem))
-        return (question,) if problem.system is None else (Message(role="system", content=problem.system), question)
-
     async def sample(self, problems: Sequence[Problem]) -> list[list[Attempt]]:
         """Ask the student for all attempts at a group of problems; returns them graded, problem by problem.
 
@@ -58,20 +59,30 @@ class Sampler:
         known = [self.known(problem) for problem in problems]
         if None not in known:
             return [attempts for attempts in known if attempts is not None]
-        requests = [Request(messages=self.messages(p), params=self.params, n=self.n) for p in problems]
+        requests = [Request(messages=make_conversation(self.prompt, p), params=self.params, n=self.n) for p in problems]
         results = await self.engine.complete_many(requests)
         sampled = []
         for problem, result in zip(problems, results, strict=True):
             if isinstance(result, RequestFailed):
-                sampled.append([self._failed(problem, index, result) for index in range(self.n)])
+                failed = (self._make(problem, index, None, None, str(result)) for index in range(self.n))
+                sampled.append(list(failed))
             elif isinstance(result, Exception):
                 raise result
             else:
-                sampled.append([await self._graded(problem, index, made) for index, made in enumerate(result)])
+                graded = [await grade_completion(self.checker, problem, made) for made in result]
+                made = zip(result, graded, strict=True)
+                sampled.append([self._make(problem, index, c, g) for index, (c, g) in enumerate(made)])
         self.journal.append([attempt for attempts in sampled for attempt in attempts])
         return sampled
 
-    async def _graded(self, problem: Problem, index: int, completion: Completion) -> Attempt:
+    def _make(
+        self,
+        problem: Problem,
+        index: int,
+        completion: Completion | None,
+        grade: Grade | None,
+        failure: str | None = None,
+    ) -> Attempt:
         return Attempt(
             id=self.attempt_id(problem, index),
             problem_id=problem.id,
@@ -79,17 +90,6 @@ class Sampler:
             engine=self.engine.name,
             settings=self.settings,
             completion=completion,
-            grade=await grade_completion(self.checker, problem, completion),
-        )
-
-    def _failed(self, problem: Problem, index: int, error: RequestFailed) -> Attempt:
-        return Attempt(
-            id=self.attempt_id(problem, index),
-            problem_id=problem.id,
-            index=index,
-            engine=self.engine.name,
-            settings=self.settings,
-            completion=None,
-            grade=None,
-            failure=str(error),
+            grade=grade,
+            failure=failure,
         )

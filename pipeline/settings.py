@@ -52,7 +52,7 @@ def available(kind: str) -> tuple[str, ...]:
 
 
 def load_component(kind: str, name: str) -> Any:
-    """The module of one component. Raises KeyError-free: callers validate the name through `one_of`."""
+    """The module of one component; `name` is one of `available(kind)`."""
     return importlib.import_module(f"pipeline.{kind}.{name}")
 
 
