@@ -21,7 +21,7 @@ from pipeline.checkers.base import Checker
 from pipeline.config import RunSettings
 from pipeline.correct import Ladder, find_mistakes
 from pipeline.engines.base import Engine
-from pipeline.errors import DataError
+from pipeline.errors import DataError, StoppedEarly
 from pipeline.export import export_pairs
 from pipeline.pair import Pairing
 from pipeline.problems import ReadReport, read_problems
@@ -87,7 +87,10 @@ class Stages:
 
 
 async def build(settings: RunSettings, progress: Progress = quiet) -> Summary:
-    """Build the data set of a run. Raises UsageError for bad input; everything done so far is kept whatever happens."""
+    """Build the data set of a run. Everything done so far is kept, whatever happens.
+
+    Raises UsageError for bad input, StoppedEarly where the student answered no request at all.
+    """
     settings.check()
     started, tally = time.perf_counter(), Tally()
     async with AsyncExitStack() as stack:
@@ -130,6 +133,9 @@ async def build(settings: RunSettings, progress: Progress = quiet) -> Summary:
     }
     write_lines(settings, report, tally)
     write_file(settings.run_dir / "summary.json", summary.model_dump_json(indent=1) + "\n")
+    if summary.failed == summary.attempts:
+        reason = tally.unknown[0]["reason"] if tally.unknown else "the engine gave no answer"
+        raise StoppedEarly(f"student: all {summary.failed} requests failed, the first: {reason}; run again to retry")
     return summary
 
 

@@ -45,6 +45,10 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         print(summary.model_dump_json(indent=1))
     else:
         print_summary(summary)
+        if not summary.kept:
+            out.print(
+                "No pair was made: see `dropped` in summary.json, unknown.jsonl and corrections.jsonl for the reasons."
+            )
         out.print(f"Data set: {settings.run_dir / 'dataset'}   account: {settings.run_dir / 'summary.json'}")
     return 0
 

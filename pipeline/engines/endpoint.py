@@ -34,6 +34,8 @@ class Settings(EngineSettings):
     """Retries with back-off on rate limits, overload, connection errors and time-outs."""
     max_concurrency: int = 64
     """Requests in flight at once."""
+    send_seeds: bool = True
+    """Whether each sample's seed is sent; turn it off where a server fails on seeds (vLLM's CPU build dies of some)."""
     input_price: float | None = None
     """Price of a million prompt tokens, in the currency you like; for the cost in `summary.json`."""
     output_price: float | None = None
@@ -95,7 +97,8 @@ class Endpoint(Engine):
     ) -> list[Completion]:
         written: list[Completion] = []
         while len(written) < n:  # servers may return fewer choices than asked for
-            seed = None if params.seed is None else params.seed + offset + len(written)
+            first = params.seed if self.settings.send_seeds else None
+            seed = None if first is None else first + offset + len(written)
             want = n - len(written) if seed is None else 1
             written += (await self._ask(messages, want, params, seed))[:want]
         return written

@@ -15,7 +15,7 @@ import pytest
 import pipeline
 from errata.demo import world
 from pipeline.engines.transformers import Settings as StudentSettings
-from pipeline.errors import DataError, EngineUnusable
+from pipeline.errors import DataError, EngineUnusable, StoppedEarly
 from pipeline.loading import load_settings
 from pipeline.run import build, check_gold
 from pipeline.summary import Summary
@@ -262,3 +262,12 @@ def test_load_run_leaves_out_what_other_settings_made(tmp_path: Path) -> None:
     assert len(pipeline.load_run(folder, stale=True).attempts) == 3
     frame = pipeline.load_run(folder).pairs
     assert list(frame.query("kept").rejected) == ["#### 2", "#### 3"]
+
+
+def test_a_student_that_answers_nothing_is_an_error_that_can_be_resumed(tmp_path: Path, serve) -> None:
+    problems = write_rows(tmp_path / "p.jsonl", [{"question": f"q{i}", "answer": "1"} for i in range(3)])
+    server = serve(lambda body: (400, {"error": {"message": "maximum context length is 4 tokens"}}))
+    student = {"engine": "endpoint", "base_url": server.url, "model": "m"}
+    with pytest.raises(StoppedEarly, match=r"all 6 requests failed, the first: .*maximum context length"):
+        run(tmp_path, problems={"path": str(problems)}, student=student, sample={"n": 2})
+    assert json.loads((tmp_path / "runs" / "test" / "summary.json").read_text())["failed"] == 6
