@@ -21,17 +21,16 @@ CONTENT = (
 def model_identity(model: str) -> str:
     """SHA-256 (16 hex digits) over the names and bytes of weights, configuration, tokenizer and chat template.
 
-    Raises ConfigError when a hub id has no local copy.
+    A hub model that is not on this machine yet is downloaded. Raises ConfigError when there is no such model.
     """
     folder = Path(model)
     if not folder.is_dir():
         from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import LocalEntryNotFoundError
 
         try:
-            folder = Path(snapshot_download(model, local_files_only=True))
-        except LocalEntryNotFoundError as error:
-            raise ConfigError(f"model {model}: is neither a folder nor a downloaded hub model") from error
+            folder = Path(snapshot_download(model, allow_patterns=list(CONTENT)))
+        except (OSError, ValueError) as error:  # the hub's errors are both
+            raise ConfigError(f"model {model}: is neither a folder nor a model of the hub: {error}") from error
     digest = hashlib.sha256()
     for path in sorted({path for pattern in CONTENT for path in folder.glob(pattern)}):
         with path.open("rb") as file:

@@ -143,12 +143,12 @@ def make_problem(row: Row, settings: ProblemSettings) -> Problem:
             )
         answer = (found[-1] if isinstance(found[-1], str) else found[-1][0]).strip()
     extras = {name: _scalar(row, name) for name in settings.extras}
-    system = _text(row, settings.system) if settings.system else None
+    system = _optional_text(row, settings.system)
     return Problem(
         id=_text(row, settings.id) if settings.id else content_id(question, system, extras),
         question=question,
         answer=answer,
-        rationale=_text(row, settings.rationale) if settings.rationale else None,
+        rationale=_optional_text(row, settings.rationale),
         system=system,
         extras=extras,
         source=f"{row.file}:{row.line}",
@@ -162,6 +162,11 @@ def _scalar(row: Row, name: str) -> Scalar:
             row.file, f"must be a text, a number or null, not {type(value).__name__}", line=row.line, field=name
         )
     return value
+
+
+def _optional_text(row: Row, name: str | None) -> str | None:
+    """The text of a column that may be null; None where no column is named."""
+    return None if name is None or column(row, name) is None else _text(row, name)
 
 
 def _text(row: Row, name: str) -> str:

@@ -135,7 +135,9 @@ async def build(settings: RunSettings, progress: Progress = quiet) -> Summary:
     write_file(settings.run_dir / "summary.json", summary.model_dump_json(indent=1) + "\n")
     if summary.failed == summary.attempts:
         reason = tally.unknown[0]["reason"] if tally.unknown else "the engine gave no answer"
-        raise StoppedEarly(f"student: all {summary.failed} requests failed, the first: {reason}; run again to retry")
+        raise StoppedEarly(
+            f"student: all {summary.failed} requests failed, the first: {reason}; mend that and run again"
+        )
     return summary
 
 
@@ -187,13 +189,16 @@ async def run_bounded(items: Iterable[T], work: Callable[[T], Awaitable[None]], 
         finally:
             slots.release()
 
+    first: BaseException | None = None
     try:
         async with asyncio.TaskGroup() as tasks:
             for item in items:
                 await slots.acquire()
                 tasks.create_task(run_one(item))
     except BaseExceptionGroup as group:
-        raise group.exceptions[0] from None
+        first = group.exceptions[0]
+    if first is not None:
+        raise first
 
 
 def dump_settings(settings: RunSettings) -> str:
@@ -232,7 +237,7 @@ def check_gold(settings: RunSettings) -> list[str]:
         async with settings.checker.create() as checker:
             problems, report = read_problems(settings.problems, checker)
             for problem in problems:
-                grade = await checker.check(problem, f"#### {problem.answer}")
+                grade = await checker.check_answer(problem, problem.answer)
                 if grade.verdict != "correct":
                     file, _, line = problem.source.rpartition(":")
                     why = f"the checker calls the gold answer {problem.answer!r} itself {grade.verdict}: {grade.reason}"

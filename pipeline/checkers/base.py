@@ -30,6 +30,10 @@ class Checker(ABC):
         """Grade one text; whatever cannot be decided is `unknown` with the reason, never an exception."""
 
     @abstractmethod
+    async def check_answer(self, problem: Problem, answer: str) -> Grade:
+        """Grade a bare final answer, as if it had been found in a text."""
+
+    @abstractmethod
     def gold_error(self, answer: str) -> str | None:
         """Why the gold answer cannot be read, or None when it can."""
 

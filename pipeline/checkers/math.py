@@ -98,6 +98,9 @@ class Math(Checker):
             return Grade(verdict="unknown", extracted=found[-1], reason=reason)
         return grades[-1]
 
+    async def check_answer(self, problem: Problem, answer: str) -> Grade:
+        return await self.compare(problem.answer, answer)
+
     async def compare(self, gold: str, answer: str) -> Grade:
         """Grade one final answer against the gold one."""
 

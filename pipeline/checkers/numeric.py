@@ -75,12 +75,17 @@ class Numeric(Checker):
     async def check(self, problem: Problem, text: str) -> Grade:
         return self.compare(problem.answer, text)
 
+    async def check_answer(self, problem: Problem, answer: str) -> Grade:
+        return self._compare_found(problem.answer, [answer])
+
     def compare(self, answer: str, text: str) -> Grade:
         """Grade a text against a gold answer."""
+        return self._compare_found(answer, self.settings.find_answers(text))
+
+    def _compare_found(self, answer: str, found: list[str]) -> Grade:
         gold = read_number(answer)
         if gold is None:
             return Grade(verdict="unknown", extracted=None, reason=f"gold answer {answer!r} is not a number")
-        found = self.settings.find_answers(text)
         if not found:
             return Grade(verdict="unknown", extracted=None, reason="no final answer found")
         read = [read_number(answer) for answer in found]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Self
@@ -74,8 +75,6 @@ class Endpoint(Engine):
         return f"endpoint:{self.settings.base_url.rstrip('/')}:{self.settings.model}"
 
     async def __aenter__(self) -> Self:
-        import asyncio
-
         import openai
 
         s = self.settings
@@ -128,7 +127,8 @@ class Endpoint(Engine):
         except openai.NotFoundError as error:
             raise EngineUnusable(f"endpoint {s.base_url}: no model {s.model!r}, or no such path: {error}") from error
         except openai.APIError as error:
-            raise RequestFailed(f"{type(error).__name__}: {error}") from error
+            cause = f" ({error.__cause__})" if error.__cause__ else ""  # a refused connection reads as a time-out else
+            raise RequestFailed(f"{type(error).__name__}: {error}{cause}") from error
         return _read_reply(reply)
 
 

@@ -64,7 +64,10 @@ def check_folder(folder: Path) -> None:
     described = folder / "tokenizer_config.json"
     if not described.is_file():
         raise ConfigError(f"model {folder}: has no tokenizer; save one there with tokenizer.save_pretrained")
-    inline = "chat_template" in json.loads(described.read_text(encoding="utf-8"))
+    try:
+        inline = "chat_template" in json.loads(described.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"model {folder}: tokenizer_config.json is not valid JSON: {error}") from error
     if not inline and not (folder / "chat_template.jinja").is_file():
         raise ConfigError(
             f"model {folder}: its tokenizer has no chat template; add a chat_template.jinja to the folder"
@@ -112,20 +115,25 @@ class Transformers(Engine):
 
     def _load(self) -> None:
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils.logging import disable_progress_bar
 
         disable_progress_bar()  # loading bars would tear the run's own display
         s = self.settings
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(s.model, padding_side="left")
+        identity = model_identity(s.model)
+        try:
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(s.model, padding_side="left")
+            model: Any = AutoModelForCausalLM.from_pretrained(s.model, dtype=s.dtype)
+        except (OSError, ValueError, SafetensorError) as error:
+            raise ConfigError(f"model {s.model}: cannot be loaded: {error}") from error
         if self.tokenizer.chat_template is None:
             raise ConfigError(f"model {s.model}: its tokenizer has no chat template")
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
         device = s.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        model: Any = AutoModelForCausalLM.from_pretrained(s.model, dtype=s.dtype)
         self.model = model.to(device).eval()
-        self._identity = f"local:{model_identity(s.model)}:{self.model.dtype}"
+        self._identity = f"local:{identity}:{self.model.dtype}"
         ends = self.model.generation_config.eos_token_id
         self.ends = set(ends if isinstance(ends, list) else [ends]) - {None} | {self.tokenizer.eos_token_id}
         self.context: int = getattr(self.model.config, "max_position_embeddings", 1 << 30)

@@ -124,3 +124,12 @@ def test_a_file_that_is_missing_or_of_an_unknown_kind_is_named(tmp_path: Path) -
     (tmp_path / "p.txt").write_text("x")
     with pytest.raises(DataError, match=r"use \.jsonl, \.csv or \.parquet"):
         read(tmp_path / "p.txt")
+
+
+def test_a_rationale_or_system_prompt_may_be_missing_in_a_row(tmp_path: Path) -> None:
+    rows = [
+        {"question": "a", "answer": 1, "why": None, "role": "s"},
+        {"question": "b", "answer": 1, "why": "w", "role": None},
+    ]
+    problems, _ = read(write(tmp_path / "p.jsonl", rows), rationale="why", system="role")
+    assert [(p.rationale, p.system) for p in problems] == [(None, "s"), ("w", None)]

@@ -249,6 +249,19 @@ def test_check_gold_names_the_row_whose_gold_the_checker_cannot_read(tmp_path: P
         check_gold(load_settings(file))
 
 
+def test_check_gold_does_not_depend_on_the_marks_that_a_checker_looks_for(tmp_path: Path) -> None:
+    problems = write_rows(tmp_path / "p.jsonl", [{"question": "q", "answer": "5"}])
+    file = tmp_path / "config.yaml"
+    checker = {"checker": "numeric", "markers": ["^Result: (.+)$"], "boxed": False}
+    sections = {
+        "problems": {"path": str(problems)},
+        "student": {"engine": "scripted", "replies": ["x"]},
+        "checker": checker,
+    }
+    file.write_text(json.dumps({"name": "test", **sections}))
+    assert check_gold(load_settings(file)) == ["1 problems, every gold answer is read by the checker"]
+
+
 def test_load_run_leaves_out_what_other_settings_made(tmp_path: Path) -> None:
     problems = write_rows(tmp_path / "p.jsonl", [{"question": "q", "answer": "1", "rationale": "#### 1"}])
     sections = {

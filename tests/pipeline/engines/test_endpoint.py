@@ -69,6 +69,12 @@ def test_overload_is_retried_and_then_recorded(serve) -> None:
     assert len(broken.bodies) == 2
 
 
+def test_a_server_that_is_not_there_is_told_by_its_address() -> None:
+    settings = Settings(base_url="http://127.0.0.1:9/v1", model="m", max_retries=0)
+    with pytest.raises(RequestFailed, match=r"127\.0\.0\.1:9"):
+        complete(settings)
+
+
 def test_a_wrong_key_names_the_variable_to_set_and_never_the_key(serve, monkeypatch) -> None:
     monkeypatch.setenv("PLANTED_KEY", "sk-planted-secret")
     server = serve(lambda body: (401, {"error": {"message": "bad key sk-planted-secret"}}))

@@ -145,3 +145,23 @@ def test_identity_follows_content_not_place(student_dir: Path, tmp_path: Path) -
     config = json.loads((tmp_path / "moved" / "config.json").read_text())
     (tmp_path / "moved" / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 1e-5}))
     assert model_identity(str(tmp_path / "moved")) != model_identity(str(student_dir))
+
+
+def open_model(model: str) -> None:
+    async def enter() -> None:
+        async with Settings(model=model).create():
+            pass
+
+    asyncio.run(enter())
+
+
+def test_a_model_that_does_not_exist_or_cannot_be_read_is_a_setting_to_mend(student_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="neither a folder nor a model of the hub"):
+        open_model("no-such-model-anywhere")
+    shutil.copytree(student_dir, tmp_path / "model")
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"not weights")
+    with pytest.raises(ConfigError, match="cannot be loaded"):
+        open_model(str(tmp_path / "model"))
+    (tmp_path / "model" / "tokenizer_config.json").write_text("{")
+    with pytest.raises(ConfigError, match="not valid JSON"):
+        open_model(str(tmp_path / "model"))
