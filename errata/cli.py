@@ -6,6 +6,7 @@ Exit codes: 0 done, 2 bad input or configuration, 3 stopped early but resumable,
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from errata import __version__
 from errata.commands import build, demo, evaluate, grade, train
-from pipeline.errors import ErrataError, StoppedEarly
+from pipeline.errors import ErrataError, StoppedEarly, UsageError
 
 COMMANDS = {module.__name__.rpartition(".")[2]: module for module in (build, grade, train, evaluate, demo)}
 SETTINGS = """Any plain setting can be given as a dotted option, for example --student.model X or --sample.n 8, and
@@ -59,6 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output left: nothing more to say
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - held open until the interpreter ends
         return 1
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            return _stop("the disk is full; make room, and the same command goes on", StoppedEarly.exit_code)
+        if error.filename is None:
+            raise
+        return _stop(f"{error.filename}: {error.strerror}", UsageError.exit_code)
     return code
 
 

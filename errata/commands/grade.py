@@ -57,7 +57,8 @@ def make_checker(name: str, rest: Sequence[str]) -> Any:
         return TypeAdapter(AnyChecker).validate_python({"checker": name, **overrides.get("checker", {})})
     except ValidationError as error:
         told = error.errors()[0]
-        raise ConfigError(f"--checker.{'.'.join(map(str, told['loc'][1:]))}: {told['msg']}") from error
+        option = ".".join(["--checker", *map(str, told["loc"][1:])])
+        raise ConfigError(f"{option}: {told['msg']}") from error
 
 
 async def grade_file(arguments: argparse.Namespace, settings: Any) -> dict[str, int]:

@@ -214,3 +214,35 @@ def test_a_bug_is_not_hidden(tmp_path: Path, config: dict[str, Any]) -> None:
     result = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert result.returncode == 1
     assert "ZeroDivisionError" in result.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_named_not_a_traceback(
+    tmp_path: Path, config: dict[str, Any], capsys: Any
+) -> None:
+    (tmp_path / "runs").write_text("a file where a folder should be")
+    assert main(["build", write(tmp_path, config)]) == 2
+    assert f"{tmp_path / 'runs'}" in capsys.readouterr().err
+
+
+def test_a_full_disk_stops_a_run_that_can_be_resumed(
+    tmp_path: Path, config: dict[str, Any], capsys: Any, monkeypatch: Any
+) -> None:
+    code = "import errno\ndef answer(messages, index):\n    raise OSError(errno.ENOSPC, 'No space left on device')\n"
+    (tmp_path / "full_disk.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    config["student"] = {"engine": "scripted", "function": "full_disk:answer"}
+    assert main(["build", write(tmp_path, config)]) == 3
+    assert "disk is full" in capsys.readouterr().err
+
+
+def test_grade_takes_lists_and_names_a_wrong_option(tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "a.jsonl").write_text(
+        json.dumps({"question": "q", "answer": 8, "samples": ["#### 8", "#### 7"]}) + "\n"
+    )
+    out = tmp_path / "grades.jsonl"
+    command = ["grade", str(tmp_path / "a.jsonl"), "--checker", "numeric", "--response", "samples", "--out", str(out)]
+    assert main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"correct": 1, "wrong": 1, "unknown": 0}
+    assert [(t["id"], t["index"]) for t in map(json.loads, out.read_text().splitlines())] == [(1, 0), (1, 1)]
+    assert main([*command, "--checker.tolerence", "1"]) == 2
+    assert "--checker: unknown key 'tolerence'; did you mean 'tolerance'" in capsys.readouterr().err
