@@ -23,6 +23,11 @@ class DPOConfig(TrainingArguments):
         default="drop", metadata={"help": "A pair longer than max_length is left out and counted, or an error."}
     )
 
+    layout: Literal["padded", "tree"] = field(
+        default="padded",
+        metadata={"help": "padded: a row for each text, for every model. tree: each shared prefix once (trie.py)."},
+    )
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.beta <= 0:
@@ -31,3 +36,7 @@ class DPOConfig(TrainingArguments):
             raise ValueError(f"nll_weight must not be negative, not {self.nll_weight}")
         if self.overlong not in ("drop", "error"):
             raise ValueError(f"overlong must be 'drop' or 'error', not {self.overlong!r}")
+        if self.layout not in ("padded", "tree"):
+            raise ValueError(f"layout must be 'padded' or 'tree', not {self.layout!r}")
+        if self.layout == "tree" and self.gradient_checkpointing:
+            raise ValueError("layout 'tree' does not take gradient_checkpointing; use layout 'padded'")

@@ -14,9 +14,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, Trainer
 
 from trainer.config import DPOConfig
-from trainer.data import TokenPair, collate, tokenize_rows
+from trainer.data import TokenPair, tokenize_rows
 from trainer.errors import ReferenceMismatch
-from trainer.logprobs import completion_logps
+from trainer.layouts import LAYOUTS
 from trainer.losses.dpo import dpo
 from trainer.losses.sft import sft
 from trainer.metrics import MetricBuffer, preference_metrics
@@ -48,7 +48,7 @@ class DPOTrainer(Trainer):
         processing_class = processing_class or AutoTokenizer.from_pretrained(model.config._name_or_path)
         disable_dropout(model)
         pad = processing_class.pad_token_id
-        self.pad: int = processing_class.eos_token_id if pad is None else pad
+        self.layout = LAYOUTS[args.layout](processing_class.eos_token_id if pad is None else pad)
         self.beta, self.nll_weight = args.beta, args.nll_weight
         self._metrics = {"train": MetricBuffer(), "eval": MetricBuffer()}
         limits: dict[str, Any] = {"max_length": args.max_length, "overlong": args.overlong}
@@ -71,11 +71,11 @@ class DPOTrainer(Trainer):
 
     def _with_reference(self, pairs: Sequence[TokenPair], batch_size: int) -> list[tuple[TokenPair, torch.Tensor]]:
         self.model.eval()
-        logps_P2 = reference_logps(self.model, pairs, pad=self.pad, batch_size=batch_size)
+        logps_P2 = reference_logps(self.model, pairs, self.layout, batch_size=batch_size)
         return list(zip(pairs, logps_P2, strict=True))
 
     def _collate(self, items: Sequence[tuple[TokenPair, torch.Tensor]]) -> dict[str, torch.Tensor]:
-        batch = collate([pair for pair, _ in items], self.pad)
+        batch = self.layout.collate([pair for pair, _ in items])
         batch["reference_P2"] = torch.stack([logps for _, logps in items])
         return batch
 
@@ -84,8 +84,7 @@ class DPOTrainer(Trainer):
     ) -> Any:
         """Mean loss over the batch's pairs."""
         reference_P2 = inputs.pop("reference_P2")
-        sums_N, tokens_N = completion_logps(model, **inputs)
-        policy_P2, tokens_P2 = sums_N.view(2, -1).T, tokens_N.view(2, -1).T
+        policy_P2, tokens_P2 = self.layout.logps(model, inputs)
         preference = dpo(*policy_P2.T, *reference_P2.T, beta=self.beta).mean()
         if model.training and self.state.global_step == 0:
             self._check_start(preference.item(), policy_P2, reference_P2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 from errata.demo import world
 from trainer import DPOConfig, DPOTrainer
 from trainer.data import collate, tokenize_rows
-from trainer.errors import ReferenceMismatch
+from trainer.errors import ReferenceMismatch, TrainingInputError
+from trainer.layouts import LAYOUTS, pack_rows
 from trainer.logprobs import completion_logps
 from trainer.reference import reference_logps
 
@@ -113,11 +115,15 @@ def test_log_probs_equal_those_of_one_text_at_a_time(student_dir: Path) -> None:
             assert counts[row] == len(completion)
 
 
-def test_the_reference_does_not_depend_on_its_batches(student_dir: Path) -> None:
+CASES = (("padded", 9), ("padded", 2), ("tree", 9), ("tree", 2))
+
+
+def test_the_reference_does_not_depend_on_its_batches_or_layout(student_dir: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(student_dir).eval()
     pairs = tokenize_rows(make_rows(9), AutoTokenizer.from_pretrained(student_dir))
-    large, small = (reference_logps(model, pairs, pad=0, batch_size=size) for size in (9, 2))
-    assert torch.allclose(large, small, atol=1e-3)
+    first, *others = (reference_logps(model, pairs, LAYOUTS[name](0), batch_size=size) for name, size in CASES)
+    for other in others:
+        assert torch.allclose(first, other, atol=1e-3)
 
 
 def test_a_model_that_changed_since_the_reference_stops_the_run(student_dir: Path, tmp_path: Path) -> None:
@@ -144,6 +150,39 @@ def test_batch_8_equals_batch_1_accumulated_8_times(student_dir: Path, tmp_path:
         weights.append(read_weights(trainer))
     for name, whole in weights[0].items():
         assert torch.allclose(whole, weights[1][name], atol=2e-6), name
+
+
+def test_both_layouts_train_to_the_same_weights_and_log_the_same_losses(student_dir: Path, tmp_path: Path) -> None:
+    runs = []
+    for layout in LAYOUTS:
+        trainer = make_trainer(student_dir, tmp_path, layout=layout, max_steps=4, optim="sgd", learning_rate=1e-2)
+        trainer.train()
+        runs.append(([line["loss"] for line in trainer.state.log_history if "loss" in line], read_weights(trainer)))
+    (padded, padded_weights), (tree, tree_weights) = runs
+    assert padded == pytest.approx(tree, abs=1e-4)
+    for name, value in padded_weights.items():
+        assert torch.allclose(value, tree_weights[name], atol=1e-5), name
+
+
+def test_pairs_that_share_a_prompt_and_texts_share_their_tokens(student_dir: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(student_dir)
+    model = AutoModelForCausalLM.from_pretrained(student_dir).eval()
+    first, second = tokenize_rows(make_rows(2), tokenizer)
+    twin = replace(first, rejected=(*first.rejected[:-3], *first.chosen[-3:]))
+    group = [first, second, twin]
+    batches = {name: LAYOUTS[name](0).collate(group) for name in LAYOUTS}
+    used = int((batches["tree"]["tokens_BT"] != 0).sum())
+    assert used < 0.6 * int(batches["padded"]["attention_mask"].sum())
+    with torch.no_grad():
+        (padded, counts), (tree, same) = (LAYOUTS[name](0).logps(model, batch) for name, batch in batches.items())
+    assert torch.allclose(padded, tree, atol=1e-3)
+    assert torch.equal(counts, same)
+
+
+def test_rows_are_filled_first_fit_and_never_beyond_their_width() -> None:
+    assert pack_rows([3, 9, 4, 5, 1], 10) == [[1, 4], [3, 2], [0]]
+    with pytest.raises(TrainingInputError, match="12 tokens does not fit"):
+        pack_rows([12], 10)
 
 
 class StopAt(TrainerCallback):
@@ -173,6 +212,6 @@ def test_interrupted_and_resumed_equals_uninterrupted(student_dir: Path, tmp_pat
 
 
 def test_settings_that_make_no_sense_are_refused(tmp_path: Path) -> None:
-    for wrong in ({"beta": 0.0}, {"nll_weight": -1.0}, {"overlong": "cut"}):
+    for wrong in ({"beta": 0.0}, {"nll_weight": -1.0}, {"overlong": "cut"}, {"layout": "flat"}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             DPOConfig(output_dir=str(tmp_path), **wrong)
