@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from errata import __version__
-from errata.commands import build, demo, evaluate, grade, train
+from errata.commands import build, demo, evaluate, grade, sft, train
 from pipeline.errors import ErrataError, StoppedEarly, UsageError
 
-COMMANDS = {module.__name__.rpartition(".")[2]: module for module in (build, grade, train, evaluate, demo)}
+COMMANDS = {module.__name__.rpartition(".")[2]: module for module in (build, grade, sft, train, evaluate, demo)}
 SETTINGS = """Any plain setting can be given as a dotted option, for example --student.model X or --sample.n 8, and
 as an environment variable, for example ERRATA_STUDENT__MODEL=X. Options win over variables, variables over the file."""
 

@@ -10,40 +10,63 @@ from pipeline.config import RunSettings
 from pipeline.settings import Settings
 
 
-class TrainSettings(Settings):
-    """How the student is trained on the run's data set."""
+class FitSettings(Settings):
+    """What preference training and supervised training have in common."""
 
     model: str | None = None
     """Folder or hub id of the model to train; by default the student's, where it is a local one."""
-    beta: float = Field(default=0.1, gt=0)
-    """Strength of the tie to the reference."""
-    nll_weight: float = Field(default=0.2, ge=0)
-    """Weight of the chosen text's NLL beside DPO."""
-    learning_rate: float = Field(default=1e-6, gt=0)
-    """Peak learning rate."""
     epochs: float = Field(default=1.0, gt=0)
     """Passes over the data."""
     batch_pairs: int = Field(default=32, ge=1)
-    """Pairs per update, on one device."""
-    micro_batch_pairs: int = Field(default=8, ge=1)
-    """Pairs per forward pass; must divide `batch_pairs`."""
-    max_length: int | None = None
-    """Longest prompt + completion in tokens; longer pairs are left out and counted."""
+    """Pairs (or texts) of one update."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Tokens of one forward pass, which bounds the memory; by default 4096, 16384 on a GPU."""
+    max_length: int | None = Field(default=None, ge=1)
+    """Longest prompt + completion in tokens; longer ones are left out and counted."""
     seed: int = 0
     """Seed of the data order."""
     save_steps: int = Field(default=50, ge=1)
     """Updates between two checkpoints; an interrupted training goes on from the last one."""
     arguments: dict[str, JsonValue] = {}
-    """Any further field of `trainer.DPOConfig` (all of transformers' TrainingArguments)."""
+    """Any further field of `trainer.DPOConfig` or `SFTConfig` (all of transformers' TrainingArguments)."""
+
+
+class TrainSettings(FitSettings):
+    """How the student is trained on the run's pairs."""
+
+    loss: dict[str, float] = {"dpo": 1.0, "sft": 0.2}
+    """Losses with their weights; docs/losses.md has the list."""
+    loss_options: dict[str, dict[str, JsonValue]] = {}
+    """Options by loss."""
+    beta: float | None = Field(default=None, gt=0)
+    """Strength of the tie to the reference; by default each loss's own."""
+    learning_rate: float = Field(default=1e-6, gt=0)
+    """Peak learning rate."""
+
+
+class SftSettings(FitSettings):
+    """How the student is trained on single texts, before or instead of preferences."""
+
+    learning_rate: float = Field(default=2e-5, gt=0)
+    """Peak learning rate."""
+    data: Path | None = None
+    """JSONL, Parquet or CSV with prompt and completion (or messages); by default the chosen texts of the run."""
 
 
 class ErrataSettings(RunSettings):
     """One file for build, train and evaluate."""
 
     train: TrainSettings = TrainSettings()
-    """How the student is trained."""
+    """How the student is trained on preferences."""
+    sft: SftSettings = SftSettings()
+    """How the student is trained on texts."""
 
     @property
     def policy_dir(self) -> Path:
-        """Folder of the trained student."""
+        """Folder of the student trained on preferences."""
         return self.run_dir / "policy"
+
+    @property
+    def sft_dir(self) -> Path:
+        """Folder of the student trained on texts."""
+        return self.run_dir / "sft"

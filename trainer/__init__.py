@@ -1,6 +1,7 @@
-"""Errata's trainer: preference training for causal language models. Takes any prompt/chosen/rejected data."""
+"""Errata's trainer: preference and supervised training for causal language models. Takes any preference data."""
 
-from trainer.config import DPOConfig
+from trainer.config import DPOConfig, SFTConfig
 from trainer.dpo import DPOTrainer
+from trainer.sft import SFTTrainer
 
-__all__ = ["DPOConfig", "DPOTrainer"]
+__all__ = ["DPOConfig", "DPOTrainer", "SFTConfig", "SFTTrainer"]

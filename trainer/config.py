@@ -1,42 +1,133 @@
-"""DPOConfig: transformers' TrainingArguments with the preference options beside them."""
+"""Settings: transformers' TrainingArguments with what training on preferences and on texts needs beside them."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import torch
 from transformers import TrainingArguments
+
+from trainer.losses import Objective
+
+DEFAULT_TOKENS = {"cuda": 16384}
+"""max_tokens_per_device where it is not set; 4096 on other devices."""
+
+
+def _option(default: Any, help: str, **more: Any) -> Any:
+    return field(default=default, metadata={"help": help}, **more)
 
 
 @dataclass
-class DPOConfig(TrainingArguments):
-    """All of TrainingArguments, and what preference training needs. A batch is counted in pairs."""
+class CoreConfig(TrainingArguments):
+    """All of TrainingArguments, and how examples become micro-batches.
 
-    learning_rate: float = field(default=1e-6, metadata={"help": "Peak learning rate."})
-    logging_steps: float = field(default=10, metadata={"help": "Steps between two lines of the log."})
-    remove_unused_columns: bool | None = field(default=False, metadata={"help": "The trainer's rows are made for it."})
-    report_to: Any = field(default="none", metadata={"help": "Where the log goes besides trainer_state.json."})
-    beta: float = field(default=0.1, metadata={"help": "Strength of the tie to the reference."})
-    nll_weight: float = field(default=0.0, metadata={"help": "Weight of the NLL of the chosen text beside DPO."})
-    max_length: int | None = field(default=None, metadata={"help": "Longest prompt + completion, in tokens."})
-    overlong: Literal["drop", "error"] = field(
-        default="drop", metadata={"help": "A pair longer than max_length is left out and counted, or an error."}
-    )
+    A step is `global_batch_pairs` examples, whatever the devices and the memory. It is per_device_train_batch_size x
+    gradient_accumulation_steps x devices where it is not set; these two then have no further meaning.
+    """
 
-    layout: Literal["padded", "tree"] = field(
-        default="padded",
-        metadata={"help": "padded: a row for each text, for every model. tree: each shared prefix once (trie.py)."},
+    per_device_train_batch_size: int = _option(8, "Examples a device, where global_batch_pairs is not set.")
+    gradient_accumulation_steps: int = _option(1, "Multiplies it, where global_batch_pairs is not set.")
+    learning_rate: float = _option(1e-6, "Peak learning rate.")
+    logging_steps: float = _option(10, "Steps between two lines of the log.")
+    remove_unused_columns: bool | None = _option(False, "The trainer's rows are made for it.")
+    report_to: Any = _option("none", "Where the log goes besides trainer_state.json.")
+    logging_nan_inf_filter: bool = _option(
+        False, "A loss that is not a number stops training; it is never averaged away."
     )
+    global_batch_pairs: int | None = _option(None, "Pairs (examples) of one update, over all devices.")
+    max_tokens_per_device: int | None = _option(None, "Tokens of a micro-batch, padding included; bounds the memory.")
+    group_prompts: bool = _option(
+        True, "Bring pairs of one prompt into one step, where they share the prompt's compute."
+    )
+    layout: Literal["auto", "tree", "padded"] = _option(
+        "auto",
+        "tree: each shared prefix once (trie.py). padded: a row for each text. auto: tree where a check allows it.",
+    )
+    max_length: int | None = _option(None, "Longest prompt + completion, in tokens.")
+    overlong: Literal["drop", "error", "truncate_prompt"] = _option(
+        "drop", "What is beyond max_length is left out and counted, an error, or loses the prompt's start."
+    )
+    loss_type: list[str] = field(
+        default_factory=lambda: ["dpo"],
+        metadata={"help": "A loss, or a list of losses that are added up; see docs/losses.md."},
+    )
+    loss_weights: list[float] | None = _option(None, "A weight for each loss; 1 by default.")
+    loss_options: dict[str, Any] | str | None = _option(None, "Options by loss: {'simpo': {'gamma': 0.5}}.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.beta <= 0:
+        for name, allowed in (
+            ("layout", ("auto", "tree", "padded")),
+            ("overlong", ("drop", "error", "truncate_prompt")),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}")
+        for name in ("global_batch_pairs", "max_tokens_per_device", "max_length"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if isinstance(self.loss_options, str):
+            self.loss_options = json.loads(self.loss_options)
+        self.loss_type = [self.loss_type] if isinstance(self.loss_type, str) else list(self.loss_type)
+        if self.global_batch_pairs is None:
+            self.global_batch_pairs = (
+                self.per_device_train_batch_size * self.gradient_accumulation_steps * self.world_size
+            )
+        self.per_device_train_batch_size = max(1, self.global_batch_pairs // self.world_size)
+        self.gradient_accumulation_steps = 1  # one loader item is a whole step
+        if self.max_tokens_per_device is None:
+            self.max_tokens_per_device = DEFAULT_TOKENS.get(self.device.type, 4096)
+        if not torch.cuda.is_available():
+            self.dataloader_pin_memory = False
+        self.make_objective()
+
+    def make_objective(self) -> Objective:
+        """The weighted losses. Raises ValueError for what they do not take."""
+        assert not isinstance(self.loss_options, str)
+        return Objective(self.loss_type, self.loss_weights, self.loss_options)
+
+
+@dataclass
+class SFTConfig(CoreConfig):
+    """Supervised training on texts."""
+
+    learning_rate: float = _option(2e-5, "Peak learning rate.")
+    loss_type: list[str] = field(default_factory=lambda: ["sft"], metadata={"help": "The mean NLL of each text."})
+
+
+@dataclass
+class DPOConfig(CoreConfig):
+    """Training on preferences."""
+
+    beta: float | None = _option(None, "Strength of the tie to the reference; by default each loss's own.")
+    label_smoothing: float = _option(0.0, "Share of labels thought to be flipped, for losses that take it.")
+    skip_shared: bool = _option(
+        False, "Leave the head out for tokens that both sides share, and with them the metrics of single sides."
+    )
+    reference_cache: str | None = _option(
+        None, "SQLite file with reference log-probs by content, shared by runs; none by default."
+    )
+    sync_ref_model: bool = _option(False, "TR-DPO (arXiv 2404.09656): the reference follows the policy.")
+    ref_model_mixup_alpha: float = _option(0.6, "TR-DPO: share of the policy in the new reference.")
+    ref_model_sync_steps: int = _option(512, "TR-DPO: steps between two such updates.")
+    guard_chosen_drop: float | None = _option(
+        None, "Nats by which the chosen texts' summed log-prob may fall below the reference's, on average."
+    )
+    guard_action: Literal["warn", "stop"] = _option("warn", "What happens beyond guard_chosen_drop.")
+
+    def __post_init__(self) -> None:
+        if self.beta is not None and self.beta <= 0:
             raise ValueError(f"beta must be positive, not {self.beta}")
-        if self.nll_weight < 0:
-            raise ValueError(f"nll_weight must not be negative, not {self.nll_weight}")
-        if self.overlong not in ("drop", "error"):
-            raise ValueError(f"overlong must be 'drop' or 'error', not {self.overlong!r}")
-        if self.layout not in ("padded", "tree"):
-            raise ValueError(f"layout must be 'padded' or 'tree', not {self.layout!r}")
-        if self.layout == "tree" and self.gradient_checkpointing:
-            raise ValueError("layout 'tree' does not take gradient_checkpointing; use layout 'padded'")
+        if self.guard_action not in ("warn", "stop"):
+            raise ValueError(f"guard_action must be 'warn' or 'stop', not {self.guard_action!r}")
+        super().__post_init__()
+
+    def make_objective(self) -> Objective:
+        """The weighted losses. Raises ValueError for what they do not take."""
+        assert not isinstance(self.loss_options, str)
+        shared = {"beta": self.beta, "label_smoothing": self.label_smoothing or None}
+        objective = Objective(self.loss_type, self.loss_weights, self.loss_options, **shared)
+        if self.skip_shared and not objective.traits.margin_only:
+            raise ValueError(f"skip_shared: {self.loss_type} depend on more than the margin of chosen and rejected")
+        return objective

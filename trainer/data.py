@@ -1,104 +1,174 @@
-"""Preference rows -> token ids. Nothing is truncated; what does not fit is dropped and counted, or an error.
+"""Rows -> examples of token ids. Nothing is truncated unless asked; what does not fit is counted, or an error.
 
+A row is what TRL takes, as strings or as conversations (with `tools` and `chat_template_kwargs`, where there are any):
+
+    pairs       prompt, chosen, rejected          (without a prompt: what both sides begin with)
+    rankings    prompt, completions (best first)
+    labelled    prompt, completion, label         (true: desirable)
+    supervised  prompt, completion                (or prompt, chosen; or messages)
+
+and beside them, for every form, `weight` (of the example in the loss) and `margin` (by which the best should win).
 Prompt and completion are tokenised apart, so the boundary is where it was when the text was sampled.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-import torch
-
+from trainer.conversations import complete_prompt, render
 from trainer.errors import TrainingInputError
 
 log = logging.getLogger(__name__)
 
+Row = Mapping[str, Any]
+Ids = tuple[int, ...]
+Form = Literal["preference", "supervised"]
+
 
 @dataclass(frozen=True)
-class TokenPair:
-    """One pair as token ids; each completion ends with exactly one end token."""
+class Example:
+    """A prompt with its completions as token ids, best first; each completion ends with exactly one end token."""
 
-    prompt: tuple[int, ...]
-    chosen: tuple[int, ...]
-    rejected: tuple[int, ...]
+    prompt: Ids
+    completions: tuple[Ids, ...]
+    """Chosen and rejected; or any number that are ranked; or a single one."""
+    where: str = "row"
+    """Names the row in messages."""
+    desirable: bool = True
+    """For a single completion: whether it is one to learn or to avoid."""
+    weight: float = 1.0
+    margin: float = 0.0
+    mismatched: Ids | None = None
+    """Another prompt's completion, where a loss estimates its KL from such (KTO)."""
+    reference: tuple[Any, ...] = ()
+    """Log-probs of the reference, an fp32 vector for each text, in nats; empty until they are computed."""
+
+    @property
+    def texts(self) -> tuple[Ids, ...]:
+        """All token sequences that a forward pass has to score."""
+        return self.completions if self.mismatched is None else (*self.completions, self.mismatched)
 
     @property
     def length(self) -> int:
-        """Tokens of the longer side, prompt included."""
-        return len(self.prompt) + max(len(self.chosen), len(self.rejected))
+        """Tokens of the longest text, prompt included."""
+        return len(self.prompt) + max(map(len, self.texts))
 
 
 def tokenize_rows(
-    rows: Iterable[Mapping[str, Any]], tokenizer: Any, *, max_length: int | None = None, overlong: str = "drop"
-) -> list[TokenPair]:
-    """Tokenise rows with `prompt`, `chosen`, `rejected`: strings, or conversations as TRL has them.
+    rows: Iterable[Row],
+    tokenizer: Any,
+    *,
+    max_length: int | None = None,
+    overlong: str = "drop",
+    form: Form = "preference",
+) -> list[Example]:
+    """Tokenise rows of one of the forms above.
 
-    Raises TrainingInputError, naming the row, for a missing column, an empty completion, identical sides, a tokenizer
-    without the template or end token that is needed, a pair that is too long (`overlong="error"`), or no pair at all.
+    `overlong` says what becomes of an example beyond `max_length` tokens: "drop" leaves it out, "truncate_prompt" cuts
+    the prompt's start off, both counted and told; "error" raises. Raises TrainingInputError, naming the row, for a
+    missing column, an empty completion, identical sides, a tokenizer without the template or end token that is needed,
+    text behind the end token, or no example at all.
     """
-    pairs, dropped = [], 0
+    examples, dropped, cut = [], 0, 0
     for number, row in enumerate(rows):
         where = f"row {number}" + (f" (id {row['id']})" if "id" in row else "")
-        pair = _tokenize(row, tokenizer, where)
-        if max_length is not None and pair.length > max_length:
+        example = _tokenize(row, tokenizer, where, form)
+        if max_length is not None and example.length > max_length:
+            excess = example.length - max_length
             if overlong == "error":
-                raise TrainingInputError(f"{where}: {pair.length} tokens, more than max_length {max_length}")
-            dropped += 1
-            continue
-        pairs.append(pair)
+                raise TrainingInputError(f"{where}: {example.length} tokens, more than max_length {max_length}")
+            if overlong == "drop" or excess >= len(example.prompt):
+                dropped += 1
+                continue
+            example = Example(**{**vars(example), "prompt": example.prompt[excess:]})
+            cut += 1
+        examples.append(example)
+    total = dropped + len(examples)
     if dropped:
-        log.warning(
-            "%d of %d pairs are longer than max_length %s and left out", dropped, dropped + len(pairs), max_length
-        )
-    if not pairs:
-        raise TrainingInputError(f"there is no pair to train on ({dropped} were longer than max_length)")
-    return pairs
+        log.warning("%d of %d examples are longer than max_length %s and left out", dropped, total, max_length)
+    if cut:
+        log.warning("%d of %d prompts lost their start to fit into max_length %s", cut, total, max_length)
+    if not examples:
+        raise TrainingInputError(f"there is no example to train on ({dropped} were longer than max_length)")
+    return examples
 
 
-def _tokenize(row: Mapping[str, Any], tokenizer: Any, where: str) -> TokenPair:
-    missing = [name for name in ("prompt", "chosen", "rejected") if row.get(name) is None]
-    if missing:
-        raise TrainingInputError(f"{where}: no {', '.join(missing)}; a row needs prompt, chosen and rejected")
-    prompt, chosen, rejected = (row[name] for name in ("prompt", "chosen", "rejected"))
-    if isinstance(prompt, str):
-        texts = prompt, chosen, rejected
+def _tokenize(row: Row, tokenizer: Any, where: str, form: Form) -> Example:
+    prompt, sides = _read(row, where, form)
+    conversation = not isinstance(prompt, str)
+    if conversation:
+        start, texts = render(prompt, sides, tokenizer, row, where)
     else:
-        texts = render(prompt, chosen, rejected, tokenizer, where)
-    for side, text in zip(("chosen", "rejected"), texts[1:], strict=True):
+        start, texts = prompt, dict(sides)
+        if wrong := [name for name, text in texts.items() if not isinstance(text, str)]:
+            raise TrainingInputError(f"{where}: prompt is a string, {wrong[0]} is not")
+    for name, text in texts.items():
         if not text.strip():
-            raise TrainingInputError(f"{where}: {side} is empty")
-    ids = [tokenizer(texts[0], add_special_tokens=isinstance(prompt, str))["input_ids"]]
-    if ids[0] and ids[0][-1] == tokenizer.eos_token_id and isinstance(prompt, str):
-        ids[0].pop()  # some tokenizers end every text
-    ids += [end_once(tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer, where) for text in texts[1:]]
-    if ids[1] == ids[2]:
-        raise TrainingInputError(f"{where}: chosen and rejected are identical")
-    return TokenPair(*map(tuple, ids))
-
-
-def render(
-    prompt: Sequence[Mapping[str, str]],
-    chosen: Sequence[Mapping[str, str]],
-    rejected: Sequence[Mapping[str, str]],
-    tokenizer: Any,
-    where: str,
-) -> tuple[str, str, str]:
-    """Render a conversation with the chat template: up to where the model starts to write, and both sides."""
-    if tokenizer.chat_template is None:
-        raise TrainingInputError("the tokenizer has no chat template, which conversations need")
-    start: str = tokenizer.apply_chat_template(list(prompt), add_generation_prompt=True, tokenize=False)
-    sides = []
-    for name, side in (("chosen", chosen), ("rejected", rejected)):
-        if not any(turn["content"].strip() for turn in side):
             raise TrainingInputError(f"{where}: {name} is empty")
-        whole: str = tokenizer.apply_chat_template([*prompt, *side], tokenize=False)
-        if not whole.startswith(start):
-            raise TrainingInputError(f"{where}: the chat template changes the prompt when an answer follows it")
-        sides.append(whole[len(start) :])
-    return start, sides[0], sides[1]
+    prompt_ids = tokenizer(start, add_special_tokens=not conversation)["input_ids"]
+    if prompt_ids and prompt_ids[-1] == tokenizer.eos_token_id and not conversation:
+        prompt_ids.pop()  # some tokenizers end every text
+    if not prompt_ids:
+        raise TrainingInputError(f"{where}: the prompt is empty; the first token needs one before it")
+    completions = tuple(
+        tuple(end_once(tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer, where))
+        for text in texts.values()
+    )
+    if len(set(completions)) < len(completions):
+        raise TrainingInputError(f"{where}: {' and '.join(texts) if len(texts) == 2 else 'two texts'} are identical")
+    return Example(
+        tuple(prompt_ids),
+        completions,
+        where,
+        desirable=bool(row.get("label", True)),
+        weight=_read_number(row, "weight", 1.0, where),
+        margin=_read_number(row, "margin", 0.0, where),
+    )
+
+
+def _read(row: Row, where: str, form: Form) -> tuple[Any, dict[str, Any]]:
+    """The prompt and the named completions, best first."""
+    if form == "supervised":
+        if row.get("messages"):
+            *before, last = row["messages"]
+            return before, {"messages": [last]}
+        names = ["completion"] if row.get("completion") is not None else ["chosen"]
+    elif row.get("completions") is not None:
+        if len(row["completions"]) < 2:
+            raise TrainingInputError(f"{where}: completions needs at least two texts, best first")
+        _need(row, ["prompt"], where)
+        return row["prompt"], {f"completions[{i}]": text for i, text in enumerate(row["completions"])}
+    elif row.get("completion") is not None:
+        _need(row, ["prompt", "label"], where)
+        return row["prompt"], {"completion": row["completion"]}
+    else:
+        names = ["chosen", "rejected"]
+    _need(row, names, where)
+    if row.get("prompt") is None and len(names) == 2:
+        prompt, *sides = complete_prompt(row["chosen"], row["rejected"], where)
+        return prompt, dict(zip(names, sides, strict=True))
+    _need(row, ["prompt"], where)
+    return row["prompt"], {name: row[name] for name in names}
+
+
+def _need(row: Row, names: Sequence[str], where: str) -> None:
+    if missing := [name for name in names if row.get(name) is None]:
+        raise TrainingInputError(
+            f"{where}: no {', '.join(missing)}; a row needs prompt, chosen and rejected (or prompt, completions; "
+            "or prompt, completion, label)"
+        )
+
+
+def _read_number(row: Row, name: str, default: float, where: str) -> float:
+    value = default if row.get(name) is None else row[name]
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or (name == "weight" and value < 0):
+        raise TrainingInputError(f"{where}: {name} is {value!r}, not a number that can be used")
+    return float(value)
 
 
 def end_once(ids: list[int], tokenizer: Any, where: str) -> list[int]:
@@ -114,18 +184,14 @@ def end_once(ids: list[int], tokenizer: Any, where: str) -> list[int]:
     return ids[: first + 1]
 
 
-def collate(pairs: Sequence[TokenPair], pad: int) -> dict[str, torch.Tensor]:
-    """Pad chosen, then rejected, to a batch of 2P rows.
-
-    Returns `input_ids`, `attention_mask` and `completion_mask`, each [2P, longest].
-    """
-    rows = [(pair.prompt, pair.chosen) for pair in pairs] + [(pair.prompt, pair.rejected) for pair in pairs]
-    width = max(len(prompt) + len(completion) for prompt, completion in rows)
-    ids = torch.full((len(rows), width), pad)
-    seen, scored = torch.zeros_like(ids), torch.zeros_like(ids)
-    for i, (prompt, completion) in enumerate(rows):
-        end = len(prompt) + len(completion)
-        ids[i, :end] = torch.tensor(prompt + completion)
-        seen[i, :end] = 1
-        scored[i, len(prompt) : end] = 1
-    return {"input_ids": ids, "attention_mask": seen, "completion_mask": scored}
+def add_mismatched(examples: Sequence[Example]) -> list[Example]:
+    """Give each example a completion of the next one with another prompt, as KTO's estimate of the KL needs it."""
+    prompts = {example.prompt for example in examples}
+    if len(prompts) < 2:
+        raise TrainingInputError("kto estimates its KL from other prompts' completions; there is only one prompt")
+    made = []
+    for i, example in enumerate(examples):
+        others = (examples[(i + step) % len(examples)] for step in range(1, len(examples)))
+        other = next(o for o in others if o.prompt != example.prompt)
+        made.append(Example(**{**vars(example), "mismatched": other.completions[0]}))
+    return made

@@ -1,131 +1,168 @@
-"""DPOTrainer: `transformers.Trainer` with a preference loss inside.
+"""DPOTrainer: preference training against a reference.
 
-Checkpoints, resume, logging, schedules and sharding are the library's. The reference is a snapshot of the policy at the
-start: its log-probs are computed once, before the first update, and kept with the rows.
+The reference is the policy as it was at the start, or another model, or the base under an adapter. Its log-probs are
+computed once, per token, before the first update (reference.py); a model is kept only for losses that read its whole
+distribution, and for a reference that moves.
 """
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, Trainer
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from trainer.batch import MicroBatch
+from trainer.callbacks import FollowPolicy, Guard
 from trainer.config import DPOConfig
-from trainer.data import TokenPair, tokenize_rows
-from trainer.errors import ReferenceMismatch
-from trainer.layouts import LAYOUTS
-from trainer.losses.dpo import dpo
-from trainer.losses.sft import sft
-from trainer.metrics import MetricBuffer, preference_metrics
-from trainer.reference import reference_logps
+from trainer.core import CoreTrainer, Rows, disable_dropout
+from trainer.data import Example, add_mismatched
+from trainer.errors import ReferenceMismatch, TrainingInputError
+from trainer.head import Request, attach, find_head, inner_model
+from trainer.layouts import request_for
+from trainer.metrics import length_edges, preference_metrics
+from trainer.reference import ReferenceCache, add_reference
+from trainer.scores import Scores, make_scores
 
-Rows = Iterable[Mapping[str, Any]]
 
+class DPOTrainer(CoreTrainer):
+    """Train a causal language model on pairs (or rankings, or labelled texts); see CoreTrainer and data.py.
 
-class DPOTrainer(Trainer):
-    """Train a causal language model on pairs of prompt, chosen and rejected.
-
-    `model` is a folder, a hub id or a loaded model; `train_dataset` and `eval_dataset` are anything that yields rows
-    with `prompt`, `chosen`, `rejected` (a `datasets` split, a list of dicts). Raises TrainingInputError for rows that
-    cannot be trained on, ReferenceMismatch when policy and reference differ at step 0.
+    `ref_model` is a folder, a hub id or a model with the same tokenizer; by default the reference is the start. Raises
+    ReferenceMismatch when policy and reference differ at step 0 although they are the same model.
     """
 
     def __init__(
         self,
         model: str | PreTrainedModel,
-        args: DPOConfig,
-        train_dataset: Rows,
+        ref_model: str | PreTrainedModel | None = None,
+        args: DPOConfig | None = None,
+        train_dataset: Rows | None = None,
         eval_dataset: Rows | None = None,
         processing_class: Any = None,
+        peft_config: Any = None,
         **options: Any,
     ) -> None:
-        if isinstance(model, str):
-            processing_class = processing_class or AutoTokenizer.from_pretrained(model)
-            model = AutoModelForCausalLM.from_pretrained(model, dtype="auto")
-        processing_class = processing_class or AutoTokenizer.from_pretrained(model.config._name_or_path)
-        disable_dropout(model)
-        pad = processing_class.pad_token_id
-        self.layout = LAYOUTS[args.layout](processing_class.eos_token_id if pad is None else pad)
-        self.beta, self.nll_weight = args.beta, args.nll_weight
-        self._metrics = {"train": MetricBuffer(), "eval": MetricBuffer()}
-        limits: dict[str, Any] = {"max_length": args.max_length, "overlong": args.overlong}
-        train_pairs = tokenize_rows(train_dataset, processing_class, **limits)
-        eval_pairs = None if eval_dataset is None else tokenize_rows(eval_dataset, processing_class, **limits)
-        super().__init__(
-            model=model,
-            args=args,
-            train_dataset=train_pairs,
-            eval_dataset=eval_pairs,
-            processing_class=processing_class,
-            data_collator=self._collate,
-            **options,
-        )
-        self.model_accepts_loss_kwargs = False  # our loss is a mean over pairs, not over tokens of the whole step
-        batch_size = args.per_device_eval_batch_size
-        self.train_dataset = self._with_reference(train_pairs, batch_size)
-        if eval_pairs is not None:
-            self.eval_dataset = self._with_reference(eval_pairs, batch_size)
+        if args is None or train_dataset is None:
+            raise ValueError("args and train_dataset are required")
+        super().__init__(model, args, train_dataset, eval_dataset, processing_class, peft_config, **options)
+        self._edges = length_edges(self.train_dataset)
+        if args.guard_chosen_drop is not None:
+            self.add_callback(Guard(args.guard_chosen_drop, args.guard_action))
+        self._reference: Any = None
+        self._own_reference = ref_model is None
+        self._cache = ReferenceCache(Path(args.reference_cache).expanduser()) if args.reference_cache else None
+        traits = self.objective.traits
+        self._live = traits.kl or args.sync_ref_model
+        if traits.reference or traits.kl:
+            self._take_reference(ref_model)
 
-    def _with_reference(self, pairs: Sequence[TokenPair], batch_size: int) -> list[tuple[TokenPair, torch.Tensor]]:
+    def _take_reference(self, ref_model: str | PreTrainedModel | None) -> None:
+        adapters = hasattr(self.model, "disable_adapter")
+        if isinstance(ref_model, str):
+            ref_model = AutoModelForCausalLM.from_pretrained(ref_model, dtype="auto")
+        reference: Any = ref_model if ref_model is not None else self.model
+        if ref_model is None and self._live and not adapters:
+            reference = self._copy_start()
+        if adapters and self.args.sync_ref_model and ref_model is None:
+            raise TrainingInputError("sync_ref_model needs a reference model of its own; an adapter has none")
+        if reference is not self.model:
+            disable_dropout(reference)
+            reference.to(self.args.device).eval().requires_grad_(False)
+            attach(reference)
+        self._reference = reference
         self.model.eval()
-        logps_P2 = reference_logps(self.model, pairs, self.layout, batch_size=batch_size)
-        return list(zip(pairs, logps_P2, strict=True))
+        if not self._live:
+            self.train_dataset = self._with_reference(self.train_dataset)
+            if self.eval_dataset is not None:
+                self.eval_dataset = self._with_reference(self.eval_dataset)
+            self._reference = None  # its memory is free again, where nobody else holds it
+        elif self.args.sync_ref_model:
+            a = self.args
+            self.add_callback(FollowPolicy(reference, a.ref_model_mixup_alpha, a.ref_model_sync_steps))
 
-    def _collate(self, items: Sequence[tuple[TokenPair, torch.Tensor]]) -> dict[str, torch.Tensor]:
-        batch = self.layout.collate([pair for pair, _ in items])
-        batch["reference_P2"] = torch.stack([logps for _, logps in items])
-        return batch
+    def _copy_start(self) -> Any:
+        """A copy of the policy without the replaced forward, which would lead back into the policy."""
+        plain = inner_model(self.model)
+        forward, before = plain.__dict__.pop("forward"), plain.__dict__.pop("_errata_plain_forward")
+        try:
+            return copy.deepcopy(plain)
+        finally:
+            plain.forward, plain._errata_plain_forward = forward, before
 
-    def compute_loss(
-        self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
-        """Mean loss over the batch's pairs."""
-        reference_P2 = inputs.pop("reference_P2")
-        policy_P2, tokens_P2 = self.layout.logps(model, inputs)
-        preference = dpo(*policy_P2.T, *reference_P2.T, beta=self.beta).mean()
-        if model.training and self.state.global_step == 0:
-            self._check_start(preference.item(), policy_P2, reference_P2)
-        nll = sft(policy_P2[:, 0], tokens_P2[:, 0]).mean()
-        loss = preference + self.nll_weight * nll
-        metrics = preference_metrics(policy_P2, reference_P2, self.beta)
-        metrics |= {"loss/dpo": preference.item(), "nll/chosen": nll.item()}
-        self._metrics["train" if model.training else "eval"].add(metrics, len(policy_P2))
-        return (loss, {"policy_P2": policy_P2}) if return_outputs else loss
-
-    def _check_start(self, preference: float, policy_P2: torch.Tensor, reference_P2: torch.Tensor) -> None:
-        """Where the reference is the start snapshot, each margin is 0 and the loss ln 2, up to rounding."""
-        low = next(self.model.parameters()).dtype != torch.float32 or self.args.bf16 or self.args.fp16
-        limit = 0.05 if low else 1e-3
-        if not abs(preference - math.log(2)) <= limit:
-            off = (policy_P2 - reference_P2).abs().max().item()
-            raise ReferenceMismatch(
-                f"at step 0 the loss is {preference:.5f}, not ln 2 = {math.log(2):.5f}: policy and reference log-probs "
-                f"differ by up to {off:.4g} nats. Is dropout on, or the model changed since the reference was computed?"
+    def _with_reference(self, examples: list[Example]) -> list[Example]:
+        if self.objective.traits.mismatched:
+            examples = add_mismatched(examples)
+        with self._reference_weights():
+            return add_reference(
+                self._reference,
+                examples,
+                self.layout,
+                pad=self._pad,
+                budget=self.args.max_tokens_per_device,
+                cache=self._cache,
+                rank=self.args.process_index,
+                ranks=self.args.world_size,
             )
 
-    def prediction_step(
-        self, model: Any, inputs: dict[str, Any], prediction_loss_only: bool, ignore_keys: list[str] | None = None
-    ) -> tuple[torch.Tensor, None, None]:
-        """Evaluation needs the loss and the metrics alone."""
-        with torch.no_grad():
-            loss = self.compute_loss(model, self._prepare_inputs(inputs))
-        return loss.detach(), None, None
+    def _reference_weights(self) -> AbstractContextManager[Any]:
+        """Adapters are off while the reference computes on the policy's own weights."""
+        if self._own_reference and hasattr(self.model, "disable_adapter"):
+            context: AbstractContextManager[Any] = self.model.disable_adapter()
+            return context
+        return nullcontext()
 
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the preference metrics to the line."""
-        evaluating = any(name.startswith("eval_") for name in logs)
-        collected = self._metrics["eval" if evaluating else "train"].drain()
-        super().log({**logs, **{f"eval_{n}" if evaluating else n: value for n, value in collected.items()}}, start_time)
+    def _prepare_rows(self, rows: Rows) -> list[Example]:
+        """Rows given to `evaluate`: their reference log-probs are known only before the first update."""
+        examples = super()._prepare_rows(rows)
+        if self._live or not self.objective.traits.reference:
+            return examples
+        if self.state.global_step and not hasattr(self.model, "disable_adapter"):
+            raise TrainingInputError("after the first update the reference is gone: give this data as eval_dataset")
+        self._reference = self.model
+        try:
+            return self._with_reference(examples)
+        finally:
+            self._reference = None
 
+    def _score(self, model: Any, batch: MicroBatch) -> Scores:
+        if not self._live:
+            return super()._score(model, batch)
+        traits = self.objective.traits
+        reference = self._reference
+        with torch.no_grad(), self._reference_weights(), self.layout.prepare(inner_model(reference)):
+            logps_U = self.layout.forward(reference, batch, request_for(batch))["logps_U"]
+            against = None
+            if traits.kl:
+                wanted = Request(batch.parents_U, batch.targets_U, hidden=True)
+                against = (self.layout.forward(reference, batch, wanted)["hidden_UD"], find_head(reference))
+        made = self.layout.forward(model, batch, request_for(batch, confidence=traits.confidence, against=against))
+        return make_scores(
+            batch,
+            made["logps_U"],
+            reference_N=logps_U[batch.steps_N],
+            kl_U=made.get("kl_U"),
+            confidence_U=made.get("confidence_U"),
+        )
 
-def disable_dropout(model: torch.nn.Module) -> None:
-    """Set every dropout to 0, those that attention reads from the configuration included."""
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-        for name in ("attention_dropout", "dropout"):
-            if isinstance(getattr(module, name, None), float):
-                setattr(module, name, 0.0)
+    def _measure(self, scores: Scores) -> dict[str, torch.Tensor]:
+        sides = not (self.args.skip_shared and self.model.training)
+        if self.model.training and self.state.global_step == 0 and self._own_reference and sides:
+            self._check_start(scores)
+        return preference_metrics(scores, self.objective.beta, self._edges, sides=sides)
+
+    def _check_start(self, scores: Scores) -> None:
+        """Where the reference is the start, every log-ratio is 0 before the first update, up to rounding."""
+        if scores.reference_N is None or not len(scores.policy_N):
+            return
+        off = float((scores.policy_N.detach() - scores.reference_N).abs().mean())
+        low = next(self.model.parameters()).dtype != torch.float32 or self.args.bf16 or self.args.fp16
+        if not (math.isfinite(off) and off <= (0.1 if low else 1e-3)):
+            raise ReferenceMismatch(
+                f"at step 0 policy and reference log-probs differ by {off:.4g} nats a token, although they are "
+                "the same model. Is dropout on, or the model changed since the reference was computed?"
+            )

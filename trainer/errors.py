@@ -2,7 +2,8 @@
 
 TrainerError
 ├── TrainingInputError     data or model are not fit for training: names the row and the fix
-└── ReferenceMismatch      policy and reference differ before the first update
+├── ReferenceMismatch      policy and reference differ before the first update
+└── NonFiniteLoss          the loss is infinite or not a number: names the rows of the step
 """
 
 from __future__ import annotations
@@ -18,3 +19,7 @@ class TrainingInputError(TrainerError, ValueError):
 
 class ReferenceMismatch(TrainerError, RuntimeError):
     """At step 0 the policy is the reference, yet their log-probs differ."""
+
+
+class NonFiniteLoss(TrainerError, ArithmeticError):
+    """The loss of a step is infinite or not a number."""

@@ -1,132 +1,160 @@
-"""Two ways to lay a micro-batch out, with the same numbers: padded texts, or packed prompt tries.
+"""Two ways to lay a micro-batch out, with the same numbers: packed prompt tries, or a padded row for each text.
 
-A layout turns pairs into a batch of tensors (`collate`) and a batch into summed log-probs (`logps`). Shape suffixes:
-P pairs, B rows, T tokens of a row, U distinct completion tokens, N completion tokens of all texts, V vocabulary.
+The trainer takes tries where the model can (every layer attends, by transformers' attention interface) and where a
+comparison on real examples shows the same log-probs.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 
 from trainer.attention import TreeMask, use_tree_attention
-from trainer.data import TokenPair, collate
+from trainer.batch import MicroBatch, make_batch
+from trainer.data import Example
 from trainer.errors import TrainingInputError
-from trainer.logprobs import completion_logps
-from trainer.trie import Trie, build_trie
+from trainer.head import Request, inner_model
+from trainer.packing import Plan, Unit, fill_rows, pad_rows, separate_texts, share_prompts
 
-Batch = dict[str, torch.Tensor]
+log = logging.getLogger(__name__)
+
+TREE_LAYERS = {"full_attention", "sliding_attention"}
+"""Layer types, in transformers' words, for which the ancestor mask says all."""
+FLEX_MULTIPLE = 128
+"""FlexAttention works on blocks of this many tokens."""
 
 
 class Layout(Protocol):
     """How the texts of a micro-batch stand side by side."""
 
-    def collate(self, pairs: Sequence[TokenPair]) -> Batch:
-        """Tensors of one micro-batch."""
+    multiple: int
+    """Rows are padded to a multiple of this many tokens."""
 
-    def logps(self, model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Summed log-probs (nats) and token counts of chosen (column 0) and rejected (column 1), both [P, 2]."""
+    def units(self, examples: Sequence[Example], budget: int) -> list[Unit]:
+        """What must stay together, none beyond `budget` tokens."""
+
+    def fill(self, units: Sequence[Unit], budget: int) -> list[Plan]:
+        """Micro-batches of at most `budget` tokens, padding included."""
+
+    def prepare(self, model: Any) -> AbstractContextManager[None]:
+        """Inside this, `forward` and its backward pass may be called with the transformers model `model`."""
+
+    def forward(self, model: Any, batch: MicroBatch, request: Request) -> dict[str, torch.Tensor]:
+        """Call the model, wrapped or not; see head.py for what comes back."""
+
+
+class Tree:
+    """One trie for each prompt: every distinct prefix is computed once."""
+
+    def __init__(self, *, flex: bool = False) -> None:
+        self.flex = flex
+        self.multiple = FLEX_MULTIPLE if flex else 1
+
+    def units(self, examples: Sequence[Example], budget: int) -> list[Unit]:
+        return share_prompts(examples, budget)
+
+    def fill(self, units: Sequence[Unit], budget: int) -> list[Plan]:
+        return fill_rows(units, budget, one_row=self.flex)
+
+    def prepare(self, model: Any) -> AbstractContextManager[None]:
+        return use_tree_attention(model)
+
+    def forward(self, model: Any, batch: MicroBatch, request: Request) -> dict[str, torch.Tensor]:
+        tree = TreeMask(batch.subtree_end_BT, batch.depth_BT, self.flex)
+        inputs = {"input_ids": batch.tokens_BT, "position_ids": batch.depth_BT, "tree": tree}
+        made: dict[str, torch.Tensor] = model(**inputs, use_cache=False, request=request)
+        return made
 
 
 class Padded:
     """One padded row for each text: takes every causal model."""
 
-    def __init__(self, pad: int) -> None:
-        self.pad = pad
+    def __init__(self, *, whole_logits: bool = False) -> None:
+        self.whole_logits = whole_logits
+        self.multiple = 1
 
-    def collate(self, pairs: Sequence[TokenPair]) -> Batch:
-        return collate(pairs, self.pad)
+    def units(self, examples: Sequence[Example], budget: int) -> list[Unit]:
+        return separate_texts(examples, budget)
 
-    def logps(self, model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        sums_N, counts_N = completion_logps(model, **batch)
-        return sums_N.view(2, -1).T, counts_N.view(2, -1).T
+    def fill(self, units: Sequence[Unit], budget: int) -> list[Plan]:
+        return pad_rows(units, budget)
+
+    def prepare(self, model: Any) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def forward(self, model: Any, batch: MicroBatch, request: Request) -> dict[str, torch.Tensor]:
+        request.whole_logits = self.whole_logits and not request.hidden
+        made: dict[str, torch.Tensor] = model(
+            input_ids=batch.tokens_BT, attention_mask=batch.filled_BT.long(), use_cache=False, request=request
+        )
+        return made
 
 
-class Tree:
-    """One trie for each prompt, packed into rows about as long as the longest trie: every shared prefix stands once.
+def request_for(batch: MicroBatch, **options: Any) -> Request:
+    """The request for a batch's distinct completion tokens."""
+    return Request(batch.parents_U, batch.targets_U, **options)
 
-    For models whose layers are all attention; the distance rule of sliding windows is kept.
+
+def choose_layout(model: Any, examples: Sequence[Example], pad: int, wanted: str, budget: int) -> Layout:
+    """The fastest layout that gives the model's own log-probs on real examples; the choice is logged.
+
+    `wanted`: "auto", "tree" or "padded". Raises TrainingInputError where "tree" is wanted and cannot be had.
     """
-
-    def __init__(self, pad: int) -> None:
-        self.pad = pad
-
-    def collate(self, pairs: Sequence[TokenPair]) -> Batch:
-        numbers: dict[tuple[int, ...], list[int]] = {}
-        for number, pair in enumerate(pairs):
-            numbers.setdefault(pair.prompt, []).append(number)
-        tries, owners = [], []
-        for prompt, group in numbers.items():
-            tries.append(build_trie(prompt, [text for i in group for text in (pairs[i].chosen, pairs[i].rejected)]))
-            owners.append([2 * i + side for i in group for side in (0, 1)])
-        return _lay_out(tries, owners, self.pad)
-
-    def logps(self, model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        tree = TreeMask(batch["subtree_end_BT"], batch["depth_BT"])
-        with use_tree_attention(model):
-            logits_BTV = model(
-                input_ids=batch["tokens_BT"], position_ids=tree.depth_BT, tree=tree, use_cache=False
-            ).logits
-        logits_UV = logits_BTV.flatten(0, 1)[batch["parents_U"]].float()
-        targets_U = batch["tokens_BT"].flatten()[batch["nodes_U"]]
-        logps_U = logits_UV.gather(-1, targets_U[:, None]).squeeze(-1) - logits_UV.logsumexp(-1)
-        owners_N = batch["owners_N"]
-        sums = logps_U.new_zeros(int(owners_N.max()) + 1).index_add(0, owners_N, logps_U[batch["steps_N"]])
-        return sums.view(-1, 2), torch.bincount(owners_N).view(-1, 2)
+    few = sorted(examples, key=lambda example: example.length)[len(examples) // 2 :][:4]
+    own = token_logps(model, few, Padded(whole_logits=True), pad, budget)
+    padded = Padded()
+    limit = 2e-3 if next(model.parameters()).dtype == torch.float32 else 0.3
+    off = largest_difference(own, token_logps(model, few, padded, pad, budget))
+    if off > limit:
+        log.warning("the head in chunks is off by %.2g nats a token: full logits are used, which take more memory", off)
+        padded = Padded(whole_logits=True)
+    if wanted == "padded":
+        return padded
+    obstacle = find_obstacle(model) or ("its head is not a plain one" if padded.whole_logits else None)
+    if obstacle is None:
+        tree = Tree(flex=next(model.parameters()).is_cuda)
+        off = largest_difference(own, token_logps(model, few, tree, pad, budget))
+        if off <= limit:
+            log.info("layout: prompt tries; largest difference to one row for each text %.2g nats a token", off)
+            return tree
+        obstacle = f"its log-probs differ by {off:.2g} nats a token"
+    if wanted == "tree":
+        raise TrainingInputError(f"layout 'tree' is not possible with this model: {obstacle}; use 'padded'")
+    log.info("layout: one padded row for each text; tries are not possible with this model: %s", obstacle)
+    return padded
 
 
-def _lay_out(tries: Sequence[Trie], owners: Sequence[Sequence[int]], pad: int) -> Batch:
-    """Put tries into rows; `owners[i][j]` is the number of the text that path j of trie i spells."""
-    width = max(map(len, tries))
-    rows = pack_rows([len(trie) for trie in tries], width)
-    tokens_BT = np.full((len(rows), width), pad)
-    depth_BT = np.zeros_like(tokens_BT)
-    ends_BT = np.tile(np.arange(1, width + 1), (len(rows), 1))  # padding attends to itself alone
-    nodes, parents, steps, texts = [], [], [], []
-    distinct = 0
-    for number, row in enumerate(rows):
-        start = 0
-        for i in row:
-            trie, place = tries[i], slice(start, start + len(tries[i]))
-            tokens_BT[number, place], depth_BT[number, place] = trie.tokens_T, trie.depth_T
-            ends_BT[number, place] = trie.subtree_end_T + start
-            used = np.unique(np.concatenate(trie.paths))
-            flat = number * width + start
-            nodes.append(used + flat)
-            parents.append(trie.parent_T[used] + flat)
-            for path, text in zip(trie.paths, owners[i], strict=True):
-                steps.append(np.searchsorted(used, path) + distinct)
-                texts.append(np.full(len(path), text))
-            distinct += len(used)
-            start += len(trie)
-    vectors = {"nodes_U": nodes, "parents_U": parents, "steps_N": steps, "owners_N": texts}
-    grids = {"tokens_BT": tokens_BT, "depth_BT": depth_BT, "subtree_end_BT": ends_BT}
-    return {name: torch.from_numpy(np.concatenate(parts)) for name, parts in vectors.items()} | {
-        name: torch.from_numpy(grid) for name, grid in grids.items()
-    }
+def find_obstacle(model: Any) -> str | None:
+    """Why a model cannot take a tree mask, as far as its class and configuration tell."""
+    plain = inner_model(model)
+    if not getattr(plain, "_supports_attention_backend", False):
+        return "it does not use transformers' attention interface"
+    types = set(getattr(plain.config.get_text_config(), "layer_types", None) or ())
+    if other := sorted(types - TREE_LAYERS):
+        return f"it has layers of type {', '.join(other)}"
+    return None
 
 
-def pack_rows(lengths: Sequence[int], width: int) -> list[list[int]]:
-    """First-fit decreasing: indices of what stands in each row, no row longer than `width`.
-
-    Raises TrainingInputError for a length beyond `width`.
-    """
-    rows: list[list[int]] = []
-    room: list[int] = []
-    for i in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        if lengths[i] > width:
-            raise TrainingInputError(f"a trie of {lengths[i]} tokens does not fit into rows of {width}")
-        row = next((r for r, left in enumerate(room) if left >= lengths[i]), None)
-        if row is None:
-            rows.append([])
-            room.append(width)
-            row = len(rows) - 1
-        rows[row].append(i)
-        room[row] -= lengths[i]
-    return rows
+@torch.no_grad()
+def token_logps(model: Any, examples: Sequence[Example], layout: Layout, pad: int, budget: int) -> list[torch.Tensor]:
+    """Log-probs of every token of every text, as a list of fp32 vectors on the CPU, text by text."""
+    device = next(model.parameters()).device
+    needed = max(example.length * len(example.texts) for example in examples)
+    made: list[torch.Tensor] = []
+    for example in examples:
+        for plan in layout.fill(layout.units([example], max(budget, needed)), max(budget, needed)):
+            batch = make_batch(plan, [example], pad, multiple=layout.multiple).to(device)
+            with layout.prepare(inner_model(model)):
+                logps_U = layout.forward(model, batch, request_for(batch))["logps_U"]
+            made += torch.split(logps_U[batch.steps_N].float().cpu(), batch.length_S.tolist())
+    return made
 
 
-LAYOUTS: dict[str, type[Padded] | type[Tree]] = {"padded": Padded, "tree": Tree}
+def largest_difference(a: Sequence[torch.Tensor], b: Sequence[torch.Tensor]) -> float:
+    """Of two lists of vectors; infinite where one is not a number."""
+    off = max(float((x - y).abs().max()) for x, y in zip(a, b, strict=True))
+    return float("inf") if off != off else off

@@ -1,24 +1,146 @@
-"""Reference log-probs: computed once, from the model as it is when training starts."""
+"""Reference log-probs: per token, computed once with the policy's own kernels and packing, and kept by content.
+
+The cache's key is what a value depends on, and nothing else: the reference's weights and how it computes, the prompt's
+and the text's token ids. So other losses, other settings, more data or another split never compute a known one again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+import logging
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from accelerate.utils import gather_object
 
-from trainer.data import TokenPair
-from trainer.layouts import Layout
+from trainer.batch import make_batch
+from trainer.data import Example
+from trainer.head import inner_model
+from trainer.layouts import Layout, request_for
+
+log = logging.getLogger(__name__)
+
+NUMERICS = "1"
+"""Raised when the same weights would give other log-probs: older entries are then not found."""
+Vector = np.ndarray[Any, np.dtype[np.float32]]
+FETCHED = 500
+"""Keys in one query."""
+
+
+class ReferenceCache:
+    """Log-probs on disk, a SQLite file in WAL mode: several processes may read and write it."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        with closing(self._open()) as connection, connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("CREATE TABLE IF NOT EXISTS logps (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
+
+    def _open(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, timeout=60)
+
+    def get(self, keys: Sequence[bytes]) -> dict[bytes, Vector]:
+        """What is known of these keys."""
+        found: dict[bytes, Vector] = {}
+        with closing(self._open()) as connection:
+            for start in range(0, len(keys), FETCHED):
+                part = keys[start : start + FETCHED]
+                query = f"SELECT key, value FROM logps WHERE key IN ({','.join('?' * len(part))})"  # noqa: S608
+                for key, value in connection.execute(query, part):
+                    found[key] = np.frombuffer(value, dtype=np.float32)
+        return found
+
+    def put(self, entries: dict[bytes, Vector]) -> None:
+        """Add entries; what is there already stays."""
+        rows = [(key, value.tobytes()) for key, value in entries.items()]
+        with closing(self._open()) as connection, connection:
+            connection.executemany("INSERT OR IGNORE INTO logps VALUES (?, ?)", rows)
+
+
+def hash_weights(model: Any) -> str:
+    """Hash of all weights and of how they compute: configuration and dtype."""
+    digest = hashlib.blake2b(NUMERICS.encode())
+    plain = inner_model(model)
+    config = {k: v for k, v in plain.config.to_dict().items() if not k.startswith("_") and k != "transformers_version"}
+    digest.update(json.dumps(config, sort_keys=True, default=str).encode())
+    for name, tensor in sorted(plain.state_dict().items()):
+        if ".lora_" in name:  # adapters are off where they are part of the policy
+            continue
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def text_key(weights: str, prompt: Sequence[int], text: Sequence[int]) -> bytes:
+    """Key of one text's log-probs."""
+    digest = hashlib.blake2b(weights.encode(), digest_size=20)
+    digest.update(np.array([len(prompt), *prompt, *text], dtype=np.int64).tobytes())
+    return digest.digest()
+
+
+def add_reference(
+    model: Any,
+    examples: Sequence[Example],
+    layout: Layout,
+    *,
+    pad: int,
+    budget: int,
+    cache: ReferenceCache | None = None,
+    rank: int = 0,
+    ranks: int = 1,
+) -> list[Example]:
+    """The examples with the log-probs that `model` gives to each of their texts; ranks share the work."""
+    weights = hash_weights(model) if cache else ""
+    keys = [[text_key(weights, example.prompt, text) for text in example.texts] for example in examples]
+    known = cache.get(sorted({key for row in keys for key in row})) if cache else {}
+    missing = [i for i, row in enumerate(keys) if any(key not in known for key in row)]
+    if cache:
+        log.info("reference log-probs: %d of %d examples known", len(examples) - len(missing), len(examples))
+    own: dict[bytes, Vector] = {}
+    share = missing[rank::ranks]
+    for part in compute_logps(model, [examples[i] for i in share], layout, pad=pad, budget=budget):
+        fresh = {keys[share[i]][k]: vector for (i, k), vector in part.items()}
+        own |= fresh
+        if cache:
+            cache.put(fresh)
+    for fresh in gather_object([own]) if ranks > 1 else [own]:
+        known |= fresh
+    return [
+        replace(example, reference=tuple(known[key] for key in row))
+        for example, row in zip(examples, keys, strict=True)
+    ]
+
+
+TOGETHER = 256
+"""Examples that are packed together."""
 
 
 @torch.no_grad()
-def reference_logps(model: Any, pairs: Sequence[TokenPair], layout: Layout, *, batch_size: int) -> torch.Tensor:
-    """Summed log-probs of chosen and rejected under `model`, [pairs, 2], fp32 on the CPU; sorted by length inside."""
+def compute_logps(
+    model: Any, examples: Sequence[Example], layout: Layout, *, pad: int, budget: int
+) -> Iterator[dict[tuple[int, int], Vector]]:
+    """For some examples at a time, the log-probs of each (example, text)."""
     device = next(model.parameters()).device
-    order = sorted(range(len(pairs)), key=lambda i: pairs[i].length)
-    logps_P2 = torch.empty(len(pairs), 2)
-    for start in range(0, len(order), batch_size):
-        part = order[start : start + batch_size]
-        batch = {name: value.to(device) for name, value in layout.collate([pairs[i] for i in part]).items()}
-        logps_P2[part] = layout.logps(model, batch)[0].float().cpu()
-    return logps_P2
+    order = sorted(range(len(examples)), key=lambda i: (examples[i].prompt, i))  # a prompt's examples share a trie
+    for start in range(0, len(order), TOGETHER):
+        numbers = order[start : start + TOGETHER]
+        group = [examples[i] for i in numbers]
+        made: dict[tuple[int, int], Vector] = {}
+        with layout.prepare(inner_model(model)):
+            for plan in layout.fill(layout.units(group, budget), budget):
+                batch = make_batch(plan, group, pad, multiple=layout.multiple)
+                own = sorted({i for row in plan.rows for block in row for i, _ in block.owners})
+                texts = [(numbers[i], k) for i in own for k in range(len(group[i].texts))]
+                moved = batch.to(device)
+                logps_U = layout.forward(model, moved, request_for(moved))["logps_U"]
+                vectors = torch.split(logps_U[moved.steps_N].float().cpu(), batch.length_S.tolist())
+                made |= {text: vector.numpy() for text, vector in zip(texts, vectors, strict=True)}
+        yield made

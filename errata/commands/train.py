@@ -1,4 +1,4 @@
-"""Train the student on a run's data set with DPO.
+"""Train the student on a run's pairs with DPO, or any other preference loss.
 
 An interrupted training goes on from its last checkpoint; a finished one is not repeated.
 """
@@ -9,6 +9,10 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from errata.training import Trained
 
 TAKES_SETTINGS = True
 
@@ -21,21 +25,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     from errata.config import ErrataSettings
     from errata.training import train
-    from errata.ui import Bars, out
+    from errata.ui import Bars
     from pipeline.loading import load_settings, parse_overrides
 
     settings = load_settings(arguments.config, parse_overrides(rest), ErrataSettings)
     with Bars() as bars:
         trained = train(settings, bars)
-    if arguments.json:
-        told = {
-            "policy": str(trained.policy),
-            "pairs": trained.pairs,
-            "steps": trained.steps,
-            "seconds": trained.seconds,
-        }
+    tell(trained, "pairs", as_json=arguments.json)
+    return 0
+
+
+def tell(trained: Trained, what: str, *, as_json: bool) -> None:
+    """Say what training did, to a person or as JSON."""
+    from errata.ui import out
+
+    if as_json:
+        told = {"policy": str(trained.policy), what: trained.pairs, "steps": trained.steps, "seconds": trained.seconds}
         print(json.dumps({**told, "log": trained.log}, indent=1))
     else:
-        out.print(f"Trained on {trained.pairs:,} pairs in {trained.steps} steps, {trained.seconds:.0f} s.")
+        out.print(f"Trained on {trained.pairs:,} {what} in {trained.steps} steps, {trained.seconds:.0f} s.")
         out.print(f"Policy: {trained.policy}")
-    return 0

@@ -1,22 +1,21 @@
-"""Direct Preference Optimization, sigmoid form. Rafailov et al. 2023 (arXiv 2305.18290), equation 7."""
+"""Direct Preference Optimization. Rafailov et al. 2023 (arXiv 2305.18290), eq. 7; smoothed: cDPO (Mitchell 2023)."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 
+from trainer.losses.traits import Traits
+from trainer.scores import Scores
 
-def dpo(
-    policy_chosen_P: torch.Tensor,
-    policy_rejected_P: torch.Tensor,
-    reference_chosen_P: torch.Tensor,
-    reference_rejected_P: torch.Tensor,
-    *,
-    beta: float,
-) -> torch.Tensor:
-    """Loss of each pair, shape [P]; arguments are summed completion log-probs in nats.
+TRAITS = Traits(margin_only=True, margins=True)
 
-    -log σ(β (log π(y_w)/π_ref(y_w) - log π(y_l)/π_ref(y_l))); ln 2 where policy and reference agree.
+
+def dpo(scores: Scores, *, beta: float = 0.1, label_smoothing: float = 0.0) -> torch.Tensor:
+    """-(1-ε) log σ(z) - ε log σ(-z) with z = β (log π(y_w)/π_ref(y_w) - log π(y_l)/π_ref(y_l)) - margin, [P].
+
+    ln 2 where policy and reference agree. ε is the share of labels thought to be flipped. A margin is ODPO's offset
+    (Amini et al. 2024, arXiv 2402.10571).
     """
-    margin_P = (policy_chosen_P - reference_chosen_P) - (policy_rejected_P - reference_rejected_P)
-    return -F.logsigmoid(beta * margin_P)
+    z_P = beta * scores.ratio_margin - scores.margin_P
+    return -(1 - label_smoothing) * F.logsigmoid(z_P) - label_smoothing * F.logsigmoid(-z_P)

@@ -1,10 +1,15 @@
-"""Negative log-likelihood of the chosen text; added to DPO as in Pang et al. 2024 (arXiv 2404.19733), equation 2."""
+"""Supervised fine-tuning on the best text; beside a preference loss, its NLL term (Pang et al. 2024, 2404.19733)."""
 
 from __future__ import annotations
 
 import torch
 
+from trainer.losses.traits import Traits
+from trainer.scores import Scores
 
-def sft(policy_chosen_P: torch.Tensor, chosen_tokens_P: torch.Tensor) -> torch.Tensor:
-    """Mean negative log-prob per token of each chosen text, shape [P], from summed log-probs and token counts."""
-    return -policy_chosen_P / chosen_tokens_P
+TRAITS = Traits(reference=False, single=True, ranked=True)
+
+
+def sft(scores: Scores) -> torch.Tensor:
+    """-log π(y)/|y| of each example's first completion, [P]."""
+    return -scores.policy[:, 0] / scores.lengths[:, 0]

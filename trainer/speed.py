@@ -1,0 +1,76 @@
+"""Speed: tokens a second, the share of tokens that are distinct, and model FLOP utilisation where the chip is known.
+
+FLOPs of a token, forward and backward: 6 per weight that multiplies it, and 12·layers·heads·width for each token it
+attends to (PaLM, arXiv 2204.02311, appendix B). Recomputation counts as nothing, tokens computed twice count once.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+
+from trainer.batch import MicroBatch
+from trainer.head import find_head, inner_model
+
+PEAKS = {
+    "H200": 989e12,
+    "H100": 989e12,
+    "GH200": 989e12,
+    "A100": 312e12,
+    "B200": 2250e12,
+    "L40S": 362e12,
+    "4090": 165e12,
+}
+"""Dense bf16 FLOP/s by a part of the device's name, from the makers' data sheets."""
+
+
+class Speedometer:
+    """Counts what passes between two readings."""
+
+    def __init__(self, model: Any, device: torch.device) -> None:
+        plain = inner_model(model)
+        config = plain.config.get_text_config()
+        head = find_head(plain).weight_VD
+        embeddings = plain.get_input_embeddings().weight.numel()
+        tied = head.data_ptr() == plain.get_input_embeddings().weight.data_ptr()
+        total = sum(p.numel() for p in plain.parameters())
+        self._per_token = 6 * (total - embeddings - (0 if tied else head.numel()))
+        self._per_scored = 6 * head.numel()
+        width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        self._per_context = 12 * config.num_hidden_layers * config.num_attention_heads * width
+        name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+        self._peak = next((peak for part, peak in PEAKS.items() if part in name), None)
+        self._restart()
+
+    def _restart(self) -> None:
+        self._since = time.perf_counter()
+        self._flops = self._tokens = self._sequence_tokens = 0.0
+
+    def flops(self, batch: MicroBatch) -> float:
+        """Floating point operations of one forward and backward pass."""
+        depth = float((batch.depth_BT * batch.filled_BT).sum())
+        tokens = float(batch.filled_BT.sum())
+        scored = len(batch.nodes_U)
+        return float(self._per_token * tokens + self._per_scored * scored + self._per_context * (depth + tokens))
+
+    def add(self, batch: MicroBatch) -> None:
+        """Count a micro-batch."""
+        self._tokens += float(batch.filled_BT.sum())
+        self._sequence_tokens += batch.sequence_tokens
+        self._flops += self.flops(batch)
+
+    def read(self) -> dict[str, float]:
+        """Numbers of this device since the last reading."""
+        seconds = time.perf_counter() - self._since
+        shown = {}
+        if self._tokens:
+            shown = {
+                "tokens_per_second": self._tokens / seconds,
+                "unique_token_share": self._tokens / self._sequence_tokens,
+            }
+            if self._peak:
+                shown["mfu"] = self._flops / seconds / self._peak
+        self._restart()
+        return shown
