@@ -10,7 +10,8 @@ Shape suffixes: B rows, T tokens of a row, H query heads, G key heads, D head wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -38,13 +39,6 @@ class TreeMask:
     def __post_init__(self) -> None:
         self._made: dict[int | None, torch.Tensor | BlockMask] = {}
 
-    def allows(self, b: Any, q: Any, k: Any, window: int | None) -> Any:
-        """The rule itself, for indices that broadcast: the one definition behind both forms."""
-        allowed = (k <= q) & (q < self.subtree_end_BT[b, k])
-        if window is not None:  # on a path, the distance between two tokens is the difference of their depths
-            allowed = allowed & (self.depth_BT[b, q] - self.depth_BT[b, k] < window)
-        return allowed
-
     def dense(self, window: int | None = None) -> torch.Tensor:
         """[B, 1, T, T] booleans; made once for each window."""
         if window not in self._made:
@@ -52,7 +46,7 @@ class TreeMask:
             device = self.subtree_end_BT.device
             b = torch.arange(rows, device=device)[:, None, None]
             index = torch.arange(length, device=device)
-            self._made[window] = self.allows(b, index[None, :, None], index[None, None, :], window)[:, None]
+            self._made[window] = self._rule(window)(b, 0, index[None, :, None], index[None, None, :])[:, None]
         mask = self._made[window]
         assert isinstance(mask, torch.Tensor)
         return mask
@@ -61,12 +55,40 @@ class TreeMask:
         """The same for FlexAttention; made once for each window."""
         if window not in self._made:
             rows, length = self.subtree_end_BT.shape
-            self._made[window] = create_block_mask(
-                lambda b, h, q, k: self.allows(b, q, k, window), rows, None, length, length, self.subtree_end_BT.device
-            )
+            device = self.subtree_end_BT.device
+            make = _compiled(create_block_mask) if device.type == "cuda" else create_block_mask
+            self._made[window] = make(self._rule(window), rows, None, length, length, device=device)
         mask = self._made[window]
         assert isinstance(mask, BlockMask)
         return mask
+
+    def _rule(self, window: int | None) -> Callable[..., Any]:
+        """The rule itself, for indices that broadcast: the one definition behind both forms."""
+        ends_BT, depth_BT = self.subtree_end_BT, self.depth_BT
+
+        def allows(b: Any, h: Any, q: Any, k: Any) -> Any:
+            allowed = (k <= q) & (q < ends_BT[b, k])
+            if window is not None:  # on a path, the distance between two tokens is the difference of their depths
+                allowed = allowed & (depth_BT[b, q] - depth_BT[b, k] < window)
+            return allowed
+
+        return allows
+
+
+@functools.cache
+def _compiled(function: Any) -> Any:
+    """Compiled once for all shapes: the rows of a run differ in length."""
+    return torch.compile(function, dynamic=True)
+
+
+@functools.cache
+def _cap(softcap: float) -> Callable[..., Any]:
+    """cap·tanh(score / cap); the same object for the same cap, so that nothing is compiled twice."""
+
+    def cap(score: Any, b: Any, h: Any, q: Any, k: Any) -> Any:
+        return softcap * torch.tanh(score / softcap)
+
+    return cap
 
 
 def tree_attention(
@@ -92,9 +114,9 @@ def tree_attention(
         raise ValueError("tree attention has no dropout: switch it off before training on preferences")
     grouped = query.shape[1] != key.shape[1]
     if tree.flex:
-        cap = None if softcap is None else lambda score, b, h, q, k: softcap * torch.tanh(score / softcap)
-        out = flex_attention(query, key, value, cap, tree.blocks(sliding_window), scale=scaling, enable_gqa=grouped)
-        assert isinstance(out, torch.Tensor)
+        cap = None if softcap is None else _cap(softcap)
+        attend = _compiled(flex_attention) if query.is_cuda else flex_attention
+        out = attend(query, key, value, cap, tree.blocks(sliding_window), scale=scaling, enable_gqa=grouped)
     elif softcap is not None:
         out = _capped(query, key, value, tree.dense(sliding_window), scaling or query.shape[-1] ** -0.5, softcap)
     else:
