@@ -20,7 +20,7 @@ class FitSettings(Settings):
     batch_pairs: int = Field(default=32, ge=1)
     """Pairs (or texts) of one update."""
     max_tokens: int | None = Field(default=None, ge=1)
-    """Tokens of one forward pass, which bounds the memory; by default 4096, 16384 on a GPU."""
+    """Tokens of one forward pass, which bounds the memory; by default 1024, 16384 on a GPU."""
     max_length: int | None = Field(default=None, ge=1)
     """Longest prompt + completion in tokens; longer ones are left out and counted."""
     seed: int = 0

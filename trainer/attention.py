@@ -2,8 +2,8 @@
 
 The implementation is registered under its own name, so that transformers builds no mask of its own and does not look
 for packed sequences in the position ids; a `TreeMask` travels to every layer as a keyword argument instead.
-SDPA takes it as a dense mask, FlexAttention (CUDA) as a block mask. cuDNN's SDPA, which gave NaN gradients with
-explicit masks, is never chosen: a dense mask on CUDA goes to the other kernels.
+FlexAttention (CUDA) takes it as a block mask over the whole row, SDPA branch by branch as dense masks over the keys
+that a branch sees. cuDNN's SDPA, which gave NaN gradients with explicit masks, is never chosen.
 
 Shape suffixes: B rows, T tokens of a row, H query heads, G key heads, D head width.
 """
@@ -11,9 +11,10 @@ Shape suffixes: B rows, T tokens of a row, H query heads, G key heads, D head wi
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -27,40 +28,74 @@ TREE = "errata_tree"
 NOT_CUDNN = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
+PIECE = 64
+"""Queries that SDPA takes at once, at least; less work is wasted on masked pairs with fewer, but calls cost time."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some neighbouring queries of a trie, and the keys that any of them attends to."""
+
+    queries: int
+    """Their number."""
+    keys: torch.Tensor | None
+    """Indices in the segment; None for all from its start to the last query."""
+    mask: torch.Tensor
+    """[1, 1, queries, keys] booleans."""
+
+
+def find_cuts(ends: torch.Tensor) -> list[int]:
+    """Where to cut a trie between queries: where a branch ends, and no piece below PIECE tokens where it can be."""
+    length = len(ends)
+    leaves = torch.nonzero(ends == torch.arange(1, length + 1)).squeeze(-1) + 1  # a new branch begins behind a leaf
+    first = torch.nonzero(ends < length).squeeze(-1)  # the first token that not all others descend from
+    cuts = [0]
+    for cut in sorted({int(first[0])} if len(first) else set()) + leaves.tolist():
+        if cut - cuts[-1] >= PIECE and length - cut >= PIECE:
+            cuts.append(cut)
+    return [*cuts, length]
+
+
 @dataclass
 class TreeMask:
     """Which token may attend to which: q to k iff k <= q < subtree_end[k], and within a sliding window by depth."""
 
     subtree_end_BT: torch.Tensor
     depth_BT: torch.Tensor
-    flex: bool = False
-    """Use FlexAttention with a block mask instead of SDPA with a dense one."""
+    segments: Sequence[int] | None = None
+    """Lengths of the tries in the only row, for SDPA one by one; None for FlexAttention over whole rows."""
 
     def __post_init__(self) -> None:
-        self._made: dict[int | None, torch.Tensor | BlockMask] = {}
+        self._pieces: dict[int | None, list[list[Piece]]] = {}
+        self._blocks: dict[int | None, BlockMask] = {}
 
-    def dense(self, window: int | None = None) -> torch.Tensor:
-        """[B, 1, T, T] booleans; made once for each window."""
-        if window not in self._made:
-            rows, length = self.subtree_end_BT.shape
-            device = self.subtree_end_BT.device
-            b = torch.arange(rows, device=device)[:, None, None]
-            index = torch.arange(length, device=device)
-            self._made[window] = self._rule(window)(b, 0, index[None, :, None], index[None, None, :])[:, None]
-        mask = self._made[window]
-        assert isinstance(mask, torch.Tensor)
-        return mask
+    def pieces(self, window: int | None = None) -> list[list[Piece]]:
+        """For each segment, the pieces that SDPA computes; made once for each window."""
+        if window not in self._pieces:
+            assert self.segments is not None
+            ends, made, start = self.subtree_end_BT[0].cpu(), [], 0
+            for length in self.segments:
+                cuts = find_cuts(ends[start : start + length] - start)
+                made.append([self._make_piece(ends, window, start, a, b) for a, b in pairwise(cuts)])
+                start += length
+            self._pieces[window] = made
+        return self._pieces[window]
+
+    def _make_piece(self, ends: torch.Tensor, window: int | None, start: int, first: int, last: int) -> Piece:
+        keys = torch.nonzero(ends[start : start + last] > start + first).squeeze(-1)
+        device = self.depth_BT.device
+        queries = torch.arange(start + first, start + last, device=device)
+        mask = self._rule(window)(0, 0, queries[:, None], (keys.to(device) + start)[None, :])
+        return Piece(last - first, None if len(keys) == last else keys.to(device), mask[None, None])
 
     def blocks(self, window: int | None = None) -> BlockMask:
-        """The same for FlexAttention; made once for each window."""
-        if window not in self._made:
+        """The same for FlexAttention, over whole rows; made once for each window."""
+        if window not in self._blocks:
             rows, length = self.subtree_end_BT.shape
             device = self.subtree_end_BT.device
             make = _compiled(create_block_mask) if device.type == "cuda" else create_block_mask
-            self._made[window] = make(self._rule(window), rows, None, length, length, device=device)
-        mask = self._made[window]
-        assert isinstance(mask, BlockMask)
-        return mask
+            self._blocks[window] = make(self._rule(window), rows, None, length, length, device=device)
+        return self._blocks[window]
 
     def _rule(self, window: int | None) -> Callable[..., Any]:
         """The rule itself, for indices that broadcast: the one definition behind both forms."""
@@ -113,16 +148,29 @@ def tree_attention(
     if dropout:
         raise ValueError("tree attention has no dropout: switch it off before training on preferences")
     grouped = query.shape[1] != key.shape[1]
-    if tree.flex:
+    if tree.segments is None:
         cap = None if softcap is None else _cap(softcap)
         attend = _compiled(flex_attention) if query.is_cuda else flex_attention
         out = attend(query, key, value, cap, tree.blocks(sliding_window), scale=scaling, enable_gqa=grouped)
-    elif softcap is not None:
-        out = _capped(query, key, value, tree.dense(sliding_window), scaling or query.shape[-1] ** -0.5, softcap)
-    else:
-        mask = tree.dense(sliding_window)
-        with sdpa_kernel(NOT_CUDNN) if query.is_cuda else nullcontext():
-            out = F.scaled_dot_product_attention(query, key, value, mask, scale=scaling, enable_gqa=grouped)
+        return out.transpose(1, 2).contiguous(), None
+    parts = []
+    segments = (torch.split(tensor, list(tree.segments), dim=2) for tensor in (query, key, value))
+    with sdpa_kernel(NOT_CUDNN) if query.is_cuda else nullcontext():
+        for q, k, v, pieces in zip(*segments, tree.pieces(sliding_window), strict=True):
+            done = 0
+            for part, piece in zip(torch.split(q, [p.queries for p in pieces], dim=2), pieces, strict=True):
+                done += piece.queries
+                if piece.keys is None:
+                    near = k[:, :, :done], v[:, :, :done]
+                else:
+                    near = k.index_select(2, piece.keys), v.index_select(2, piece.keys)
+                if softcap is not None:
+                    parts.append(_capped(part, *near, piece.mask, scaling or query.shape[-1] ** -0.5, softcap))
+                else:
+                    parts.append(
+                        F.scaled_dot_product_attention(part, *near, piece.mask, scale=scaling, enable_gqa=grouped)
+                    )
+    out = torch.cat(parts, 2)
     return out.transpose(1, 2).contiguous(), None
 
 

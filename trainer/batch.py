@@ -26,6 +26,8 @@ class MicroBatch:
     subtree_end_BT: torch.Tensor
     filled_BT: torch.Tensor
     """True where a token stands, false where padding does."""
+    segments: tuple[int, ...]
+    """Lengths of the tries in the first row, padding as the last one; tokens attend inside their own alone."""
     nodes_U: torch.Tensor
     """Flat index of each distinct completion token in the rows."""
     parents_U: torch.Tensor
@@ -113,6 +115,7 @@ def make_batch(
         depth_BT=torch.from_numpy(depth_BT),
         subtree_end_BT=torch.from_numpy(end_BT),
         filled_BT=torch.from_numpy(filled_BT),
+        segments=tuple(n for n in (*map(len, plan.rows[0]), width - sum(map(len, plan.rows[0]))) if n),
         nodes_U=torch.from_numpy(nodes_U),
         parents_U=torch.from_numpy(parent_of[nodes_U]),
         steps_N=torch.from_numpy(steps_N),

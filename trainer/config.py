@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
 from transformers import TrainingArguments
 
+from trainer.data import Example
 from trainer.losses import Objective
 
 DEFAULT_TOKENS = {"cuda": 16384}
-"""max_tokens_per_device where it is not set; 4096 on other devices."""
+"""Tokens of a micro-batch where none are set; 1024 on other devices, whose speed does not grow with more."""
 
 
 def _option(default: Any, help: str, **more: Any) -> Any:
@@ -37,7 +39,11 @@ class CoreConfig(TrainingArguments):
         False, "A loss that is not a number stops training; it is never averaged away."
     )
     global_batch_pairs: int | None = _option(None, "Pairs (examples) of one update, over all devices.")
-    max_tokens_per_device: int | None = _option(None, "Tokens of a micro-batch, padding included; bounds the memory.")
+    max_tokens_per_device: int | None = _option(
+        None,
+        "Tokens of a micro-batch, padding included; bounds the memory. By default 1024, 16384 on CUDA, or more where "
+        "an example needs it.",
+    )
     group_prompts: bool = _option(
         True, "Bring pairs of one prompt into one step, where they share the prompt's compute."
     )
@@ -76,11 +82,16 @@ class CoreConfig(TrainingArguments):
             )
         self.per_device_train_batch_size = max(1, self.global_batch_pairs // self.world_size)
         self.gradient_accumulation_steps = 1  # one loader item is a whole step
-        if self.max_tokens_per_device is None:
-            self.max_tokens_per_device = DEFAULT_TOKENS.get(self.device.type, 4096)
         if not torch.cuda.is_available():
             self.dataloader_pin_memory = False
         self.make_objective()
+
+    def token_budget(self, examples: Iterable[Example]) -> int:
+        """Tokens of a micro-batch, for these examples."""
+        if self.max_tokens_per_device is not None:
+            return self.max_tokens_per_device
+        needed = max(example.length * len(example.texts) for example in examples)
+        return max(needed, DEFAULT_TOKENS.get(self.device.type, 1024))
 
     def make_objective(self) -> Objective:
         """The weighted losses. Raises ValueError for what they do not take."""

@@ -80,7 +80,8 @@ class CoreTrainer(Trainer):
         self._buffers = {"train": MetricBuffer(), "eval": MetricBuffer()}
         attach(self.model)
         self.model.eval()
-        self.layout = choose_layout(self.model, train_examples, self._pad, args.layout, self.args.max_tokens_per_device)
+        self._budget = args.token_budget([*train_examples, *(eval_examples or ())])
+        self.layout = choose_layout(self.model, train_examples, self._pad, args.layout, self._budget)
         if args.gradient_checkpointing and hasattr(self.model, "enable_input_require_grads") and peft_config:
             self.model.enable_input_require_grads()
         self._speed = Speedometer(self.model, self.args.device)
@@ -105,9 +106,7 @@ class CoreTrainer(Trainer):
 
     def _make_step(self, *, skip_shared: bool = False) -> StepMaker:
         a = self.args
-        return StepMaker(
-            self.layout, self._pad, a.max_tokens_per_device, a.process_index, a.world_size, skip_shared=skip_shared
-        )
+        return StepMaker(self.layout, self._pad, self._budget, a.process_index, a.world_size, skip_shared=skip_shared)
 
     def get_train_dataloader(self) -> StepLoader:
         """A loader whose items are whole steps of this rank."""

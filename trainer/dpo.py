@@ -103,7 +103,7 @@ class DPOTrainer(CoreTrainer):
                 examples,
                 self.layout,
                 pad=self._pad,
-                budget=self.args.max_tokens_per_device,
+                budget=self._budget,
                 cache=self._cache,
                 rank=self.args.process_index,
                 ranks=self.args.world_size,

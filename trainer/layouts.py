@@ -58,13 +58,13 @@ class Tree:
         return share_prompts(examples, budget)
 
     def fill(self, units: Sequence[Unit], budget: int) -> list[Plan]:
-        return fill_rows(units, budget, one_row=self.flex)
+        return fill_rows(units, budget)
 
     def prepare(self, model: Any) -> AbstractContextManager[None]:
         return use_tree_attention(model)
 
     def forward(self, model: Any, batch: MicroBatch, request: Request) -> dict[str, torch.Tensor]:
-        tree = TreeMask(batch.subtree_end_BT, batch.depth_BT, self.flex)
+        tree = TreeMask(batch.subtree_end_BT, batch.depth_BT, None if self.flex else batch.segments)
         inputs = {"input_ids": batch.tokens_BT, "position_ids": batch.depth_BT, "tree": tree}
         made: dict[str, torch.Tensor] = model(**inputs, use_cache=False, request=request)
         return made

@@ -2,7 +2,7 @@
 
     logits = cap·tanh(scale·(h Wᵀ + b) / cap)        log p(t) = logits[t] - logsumexp(logits)
 
-A chunk's logits are kept for the backward pass while all of them together fit into a bound, and computed again where
+A chunk's log-probs are kept for the backward pass while all of them together fit into a bound, and computed again where
 they do not. Everything behind the matrix product is fp32, the gradient of the head's weight is summed up in fp32.
 Shape suffixes: U positions, C positions of a chunk, D hidden width, V vocabulary.
 """
@@ -20,7 +20,7 @@ MIB = 2**20
 CHUNK_BYTES = {"cpu": 32 * MIB, "cuda": 512 * MIB}
 """Size of one chunk's logits."""
 KEPT_BYTES = {"cpu": 64 * MIB, "cuda": 2048 * MIB}
-"""Up to here all logits of a micro-batch are kept for the backward pass."""
+"""Up to here a micro-batch's log-probs of the whole vocabulary are kept for the backward pass."""
 
 
 @dataclass(frozen=True)
@@ -96,16 +96,18 @@ class _LinearLogps(torch.autograd.Function):
         normaliser_U = torch.empty_like(logps_U)
         confidence_U = torch.empty_like(logps_U) if confidence else logps_U.new_empty(0)
         keep = keep and any(ctx.needs_input_grad)
-        ctx.kept = []
+        ctx.kept = {}
         for start in range(0, len(targets_U), chunk):
             part = slice(start, start + chunk)
             logits_CV = head.logits(hidden_UD[part])
-            normaliser_U[part] = logits_CV.logsumexp(-1)
-            logps_U[part] = logits_CV.gather(-1, targets_U[part, None]).squeeze(-1) - normaliser_U[part]
+            own_C1 = targets_U[part, None]
+            logps_CV = logits_CV.log_softmax(-1)
+            logps_U[part] = logps_CV.gather(-1, own_C1).squeeze(-1)
+            normaliser_U[part] = logits_CV.gather(-1, own_C1).squeeze(-1) - logps_U[part]
             if confidence:
-                confidence_U[part] = (2 * logits_CV).logsumexp(-1) - 2 * normaliser_U[part]
+                confidence_U[part] = (2 * logps_CV).logsumexp(-1)
             if keep:
-                ctx.kept.append(logits_CV)
+                ctx.kept[start] = logps_CV
         ctx.save_for_backward(hidden_UD, weight_VD, bias_V, targets_U, normaliser_U)
         ctx.options = (scale, softcap, chunk)
         ctx.mark_non_differentiable(confidence_U)
@@ -121,17 +123,16 @@ class _LinearLogps(torch.autograd.Function):
         hidden_grad_UD = torch.empty_like(hidden_UD) if needs_hidden else None
         weight_grad_VD = torch.zeros_like(weight_VD, dtype=wide) if needs_weight else None
         bias_grad_V = torch.zeros_like(bias_V, dtype=wide) if needs_bias else None
-        for number, start in enumerate(range(0, len(targets_U), chunk)):
+        for start in range(0, len(targets_U), chunk):
             part = slice(start, start + chunk)
-            logits_CV = ctx.kept[number] if ctx.kept else head.logits(hidden_UD[part])
-            grad_CV = (logits_CV - normaliser_U[part, None]).exp_().neg_().mul_(gradient_U[part, None])
+            logps_CV = ctx.kept.pop(start, None)  # its memory is free for the next chunk
+            if logps_CV is None:
+                logps_CV = head.logits(hidden_UD[part]).log_softmax(-1)
+            slope = 1.0 if softcap is None else 1 - ((logps_CV + normaliser_U[part, None]) / softcap) ** 2
+            grad_CV = logps_CV.exp_().mul_(-gradient_U[part, None])
             grad_CV.scatter_add_(1, targets_U[part, None], gradient_U[part, None].to(wide))
-            if softcap is not None:
-                grad_CV.mul_(1 - (logits_CV / softcap) ** 2)
-            if scale != 1.0:
-                grad_CV.mul_(scale)
-            if ctx.kept:
-                ctx.kept[number] = None  # its memory is free for the next chunk
+            if softcap is not None or scale != 1.0:
+                grad_CV.mul_(slope * scale)
             if bias_grad_V is not None:
                 bias_grad_V += grad_CV.sum(0)
             grad_CV = grad_CV.to(hidden_UD.dtype)

@@ -90,30 +90,20 @@ def _check_fits(example: Example, tokens: int, budget: int) -> None:
         )
 
 
-def fill_rows(units: Sequence[Unit], budget: int, *, one_row: bool = False) -> list[Plan]:
-    """Pack single blocks, longest first: rows as long as the micro-batch's longest block, first fit.
-
-    `one_row`: a single row as long as the budget, for attention that skips what is masked (FlexAttention).
-    """
-    plans: list[Plan] = []
+def fill_rows(units: Sequence[Unit], budget: int) -> list[Plan]:
+    """Pack units into single rows of at most `budget` tokens without padding: first fit, longest first."""
     rows: list[list[Block]] = []
     room: list[int] = []
-    width = 0
     for unit in sorted(units, key=_tokens, reverse=True):
         need = _tokens(unit)
         place = next((r for r, left in enumerate(room) if left >= need), None)
-        if place is None and rows and (one_row or (len(rows) + 1) * width > budget):
-            plans.append(Plan(tuple(map(tuple, rows))))
-            rows, room = [], []
         if place is None:
-            if not rows:
-                width = budget if one_row else need
             rows.append([])
-            room.append(width)
+            room.append(budget)
             place = len(rows) - 1
         rows[place].extend(unit)
         room[place] -= need
-    return [*plans, Plan(tuple(map(tuple, rows)))] if rows else plans
+    return [Plan((tuple(row),)) for row in rows]
 
 
 def pad_rows(units: Sequence[Unit], budget: int) -> list[Plan]:

@@ -280,11 +280,19 @@ def test_the_dense_mask_is_the_tries_own_and_windows_count_depth() -> None:
     (unit,) = Tree().units(make_examples(prompts=1), 1000)
     (plan,) = Tree().fill([unit], 1000)
     batch = make_batch(plan, make_examples(prompts=1), 0)
-    tree = TreeMask(batch.subtree_end_BT, batch.depth_BT)
+    tree = TreeMask(batch.subtree_end_BT, batch.depth_BT, batch.segments)
     trie = unit[0].trie
-    assert np.array_equal(tree.dense()[0, 0].numpy(), trie.ancestor_mask())
     near = np.abs(trie.depth_T[:, None] - trie.depth_T[None, :]) < 3
-    assert np.array_equal(tree.dense(3)[0, 0].numpy(), trie.ancestor_mask() & near)
+    for window, wanted in ((None, trie.ancestor_mask()), (3, trie.ancestor_mask() & near)):
+        seen, start = np.zeros_like(wanted), 0
+        (pieces,) = tree.pieces(window)
+        for piece in pieces:
+            stop = start + piece.queries
+            keys = np.arange(stop) if piece.keys is None else piece.keys.numpy()
+            seen[start:stop, keys] = piece.mask[0, 0].numpy()
+            start = stop
+        assert start == len(trie)
+        assert np.array_equal(seen, wanted)
 
 
 def test_the_kl_to_a_reference_is_the_whole_vocabularys() -> None:
@@ -298,7 +306,7 @@ def test_the_kl_to_a_reference_is_the_whole_vocabularys() -> None:
         hidden_UD = layout.forward(reference, batch, wanted)["hidden_UD"]
     with layout.prepare(model):
         made = layout.forward(model, batch, request_for(batch, against=(hidden_UD, find_head(reference))))
-        tree = TreeMask(batch.subtree_end_BT, batch.depth_BT)
+        tree = TreeMask(batch.subtree_end_BT, batch.depth_BT, batch.segments)
         options = {"position_ids": batch.depth_BT, "tree": tree, "use_cache": False}
         policy = model(input_ids=batch.tokens_BT, **options).logits.flatten(0, 1)[batch.parents_U].log_softmax(-1)
     target = find_head(reference).logits(hidden_UD).log_softmax(-1)

@@ -13,7 +13,7 @@ TRAITS = Traits(coupled=True, mismatched=True, single=True)
 def kto(
     scores: Scores, *, beta: float = 0.1, desirable_weight: float = 1.0, undesirable_weight: float = 1.0
 ) -> torch.Tensor:
-    """λ_D (1 - σ(β (r - z0))) for desirable texts, λ_U (1 - σ(β (z0 - r))) for others; mean over the example's texts.
+    """λ_D (1 - σ(β (r - z0))) for desirable texts, λ_U (1 - σ(β (z0 - r))) for others; mean over texts, [P].
 
     r is the log-ratio; z0 = max(0, mean log-ratio of mismatched texts over the step) estimates the KL, without
     gradient. Of a pair, chosen is desirable and rejected is not. ½ for each text where policy and reference agree.
