@@ -40,7 +40,7 @@ format: .venv/.dev
 	$(BIN)/ruff format .
 
 bench: .venv/.dev
-	@set -e; for script in $(wildcard benchmarks/*.py); do $(BIN)/python $$script --quick; done
+	@set -e; for script in $(filter-out benchmarks/report.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$script --quick; done
 
 clean:
 	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

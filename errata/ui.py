@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Mapping
 from types import TracebackType
 
 from rich.console import Console
+from rich.logging import RichHandler
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,6 +25,14 @@ from pipeline.summary import Summary
 
 out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 err = Console(stderr=True, highlight=False)
+
+
+def show_log(name: str) -> None:
+    """Print what a package logs, from INFO on, above the progress bars."""
+    logger = logging.getLogger(name)
+    if not logger.handlers:
+        logger.addHandler(RichHandler(console=err, show_time=False, show_path=False, show_level=False))
+        logger.setLevel(logging.INFO)
 
 
 class Bars:

@@ -48,6 +48,10 @@ class MicroBatch:
     """Reference log-probs in nats, where the examples have them."""
     ghost: bool
     wheres: tuple[str, ...]
+    tokens: int
+    """Tokens in the rows, padding not counted."""
+    context: int
+    """Pairs of tokens of which one attends to the other, sliding windows aside."""
     sequence_tokens: int
     """Tokens of all texts with their prompts: what one sequence for each text would compute."""
 
@@ -129,6 +133,8 @@ def make_batch(
         reference_N=reference,
         ghost=plan.ghost,
         wheres=tuple(examples[i].where for i in numbers),
+        tokens=int(filled_BT.sum()),
+        context=int(depth_BT.sum() + filled_BT.sum()),
         sequence_tokens=sum(len(examples[i].prompt) + length for (i, _), length in zip(owned, lengths, strict=True)),
     )
 

@@ -7,8 +7,9 @@ step's examples on all ranks, whatever the packing.
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -26,6 +27,8 @@ from trainer.metrics import MetricBuffer, merge_means, text_metrics
 from trainer.scores import Scores, join_scores, make_scores
 from trainer.speed import Speedometer
 from trainer.steps import Step, StepLoader, StepMaker, StepSampler
+
+log = logging.getLogger(__name__)
 
 Rows = Iterable[Mapping[str, Any]]
 
@@ -48,7 +51,7 @@ class CoreTrainer(Trainer):
         model: str | PreTrainedModel,
         args: CoreConfig,
         train_dataset: Rows,
-        eval_dataset: Rows | None = None,
+        eval_dataset: Rows | dict[str, Rows] | None = None,
         processing_class: Any = None,
         peft_config: Any = None,
         **options: Any,
@@ -65,7 +68,7 @@ class CoreTrainer(Trainer):
         self.objective = args.make_objective()
         self._limits: dict[str, Any] = {"max_length": args.max_length, "overlong": args.overlong, "form": self.form}
         train_examples = self._read(train_dataset, processing_class)
-        eval_examples = None if eval_dataset is None else self._read(eval_dataset, processing_class)
+        eval_examples = on_each(eval_dataset, lambda rows: self._read(rows, processing_class))
         super().__init__(
             model=model,
             args=args,
@@ -74,13 +77,15 @@ class CoreTrainer(Trainer):
             processing_class=processing_class,
             **options,
         )
+        self._show(train_examples[0])
         self.model_accepts_loss_kwargs = False  # our loss is a mean over examples, not over tokens of the whole step
         pad = processing_class.pad_token_id
         self._pad: int = processing_class.eos_token_id if pad is None else pad
         self._buffers = {"train": MetricBuffer(), "eval": MetricBuffer()}
         attach(self.model)
         self.model.eval()
-        self._budget = args.token_budget([*train_examples, *(eval_examples or ())])
+        held_out = eval_examples.values() if isinstance(eval_examples, dict) else [eval_examples or ()]
+        self._budget = args.token_budget([*train_examples, *(e for part in held_out for e in part)])
         self.layout = choose_layout(self.model, train_examples, self._pad, args.layout, self._budget)
         if args.gradient_checkpointing and hasattr(self.model, "enable_input_require_grads") and peft_config:
             self.model.enable_input_require_grads()
@@ -101,6 +106,12 @@ class CoreTrainer(Trainer):
             if example.margin and not traits.margins:
                 raise TrainingInputError(f"{example.where}: has a margin, which loss {names} does not take")
         return examples
+
+    def _show(self, example: Example) -> None:
+        """Log one example as the model reads it: the surest look at templates and end tokens."""
+        decode = self.processing_class.decode
+        texts = "".join(f"\n  {k}: {decode(text)!r}" for k, text in enumerate(example.completions))
+        log.info("one example, prompt: %r%s", decode(example.prompt), texts)
 
     # --- what a step is ---
 
@@ -227,14 +238,16 @@ class CoreTrainer(Trainer):
         self, eval_dataset: Any = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
         """Loss and metrics over `eval_dataset` (rows, or a dict of them by name; by default the trainer's own)."""
-        if isinstance(eval_dataset, dict):
-            made: dict[str, float] = {}
-            for name, rows in eval_dataset.items():
-                made |= self.evaluate(rows, metric_key_prefix=f"{metric_key_prefix}_{name}")
-            return made
-        examples = self.eval_dataset if eval_dataset is None else self._prepare_rows(eval_dataset)
-        if examples is None:
+        rows = self.eval_dataset if eval_dataset is None else eval_dataset
+        if rows is None:
             raise TrainingInputError("there is no eval_dataset to evaluate on")
+        if isinstance(rows, dict):
+            made: dict[str, float] = {}
+            for name, part in rows.items():
+                made |= self.evaluate(part, metric_key_prefix=f"{metric_key_prefix}_{name}")
+            return made
+        ready = isinstance(rows, list) and bool(rows) and isinstance(rows[0], Example)
+        examples = rows if ready else self._prepare_rows(rows)
         model, make = self.model_wrapped, self._make_step()
         model.eval()
         buffer, size = self._buffers["eval"], self.args.global_batch_pairs
@@ -267,6 +280,13 @@ class CoreTrainer(Trainer):
 def _leaves(scores: Scores) -> list[torch.Tensor]:
     """What of the scores carries gradients."""
     return [scores.policy_N] if scores.kl_N is None else [scores.policy_N, scores.kl_N]
+
+
+def on_each(dataset: Any, function: Callable[[Any], Any]) -> Any:
+    """Apply a function to a data set, or to each one of several by name; None stays None."""
+    if isinstance(dataset, dict):
+        return {name: function(part) for name, part in dataset.items()}
+    return None if dataset is None else function(dataset)
 
 
 def disable_dropout(model: torch.nn.Module) -> None:

@@ -118,8 +118,11 @@ def _tokenize(row: Row, tokenizer: Any, where: str, form: Form) -> Example:
         tuple(end_once(tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer, where))
         for text in texts.values()
     )
-    if len(set(completions)) < len(completions):
-        raise TrainingInputError(f"{where}: {' and '.join(texts) if len(texts) == 2 else 'two texts'} are identical")
+    first_with: dict[Ids, str] = {}
+    for name, completion in zip(texts, completions, strict=True):
+        if completion in first_with:
+            raise TrainingInputError(f"{where}: {first_with[completion]} and {name} are identical")
+        first_with[completion] = name
     return Example(
         tuple(prompt_ids),
         completions,

@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from trainer.batch import MicroBatch
 from trainer.callbacks import FollowPolicy, Guard
 from trainer.config import DPOConfig
-from trainer.core import CoreTrainer, Rows, disable_dropout
+from trainer.core import CoreTrainer, Rows, disable_dropout, on_each
 from trainer.data import Example, add_mismatched
 from trainer.errors import ReferenceMismatch, TrainingInputError
 from trainer.head import Request, attach, find_head, inner_model
@@ -42,7 +42,7 @@ class DPOTrainer(CoreTrainer):
         ref_model: str | PreTrainedModel | None = None,
         args: DPOConfig | None = None,
         train_dataset: Rows | None = None,
-        eval_dataset: Rows | None = None,
+        eval_dataset: Rows | dict[str, Rows] | None = None,
         processing_class: Any = None,
         peft_config: Any = None,
         **options: Any,
@@ -78,8 +78,7 @@ class DPOTrainer(CoreTrainer):
         self.model.eval()
         if not self._live:
             self.train_dataset = self._with_reference(self.train_dataset)
-            if self.eval_dataset is not None:
-                self.eval_dataset = self._with_reference(self.eval_dataset)
+            self.eval_dataset = on_each(self.eval_dataset, self._with_reference)
             self._reference = None  # its memory is free again, where nobody else holds it
         elif self.args.sync_ref_model:
             a = self.args

@@ -82,6 +82,11 @@ def _compute(model: Any, forward: Any, request: Request, *args: Any, **options: 
     return made
 
 
+def has_plain_head(model: Any) -> bool:
+    """Whether the head is a matrix and nothing else: no adapter on it, no quantisation."""
+    return type(inner_model(model).get_output_embeddings()) is torch.nn.Linear
+
+
 def find_head(model: Any) -> Head:
     """Weight and bias of the output embeddings, and the scaling and soft-capping that the configuration names."""
     linear = inner_model(model).get_output_embeddings()

@@ -17,7 +17,7 @@ from trainer.attention import TreeMask, use_tree_attention
 from trainer.batch import MicroBatch, make_batch
 from trainer.data import Example
 from trainer.errors import TrainingInputError
-from trainer.head import Request, inner_model
+from trainer.head import Request, has_plain_head, inner_model
 from trainer.packing import Plan, Unit, fill_rows, pad_rows, separate_texts, share_prompts
 
 log = logging.getLogger(__name__)
@@ -104,17 +104,20 @@ def choose_layout(model: Any, examples: Sequence[Example], pad: int, wanted: str
 
     `wanted`: "auto", "tree" or "padded". Raises TrainingInputError where "tree" is wanted and cannot be had.
     """
-    few = sorted(examples, key=lambda example: example.length)[len(examples) // 2 :][:4]
+    ordered = sorted(examples, key=lambda example: example.length)
+    few = [*ordered[len(ordered) // 2 :][:3], ordered[-1]]  # the longest shows what windows do
     own = token_logps(model, few, Padded(whole_logits=True), pad, budget)
-    padded = Padded()
     limit = 2e-3 if next(model.parameters()).dtype == torch.float32 else 0.3
-    off = largest_difference(own, token_logps(model, few, padded, pad, budget))
-    if off > limit:
-        log.warning("the head in chunks is off by %.2g nats a token: full logits are used, which take more memory", off)
+    padded, known = Padded(), "its head is not a plain matrix"
+    if has_plain_head(model):
+        off = largest_difference(own, token_logps(model, few, padded, pad, budget))
+        known = "" if off <= limit else f"log-probs from the head in chunks are off by {off:.2g} nats a token"
+    if known:
+        log.warning("%s: full logits are used, which take more memory", known)
         padded = Padded(whole_logits=True)
     if wanted == "padded":
         return padded
-    obstacle = find_obstacle(model) or ("its head is not a plain one" if padded.whole_logits else None)
+    obstacle = find_obstacle(model) or known or None
     if obstacle is None:
         tree = Tree(flex=next(model.parameters()).is_cuda)
         off = largest_difference(own, token_logps(model, few, tree, pad, budget))

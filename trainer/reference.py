@@ -75,7 +75,7 @@ def hash_weights(model: Any) -> str:
         if ".lora_" in name:  # adapters are off where they are part of the policy
             continue
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
 
 

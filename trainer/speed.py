@@ -1,7 +1,8 @@
 """Speed: tokens a second, the share of tokens that are distinct, and model FLOP utilisation where the chip is known.
 
-FLOPs of a token, forward and backward: 6 per weight that multiplies it, and 12·layers·heads·width for each token it
-attends to (PaLM, arXiv 2204.02311, appendix B). Recomputation counts as nothing, tokens computed twice count once.
+FLOPs of a token, forward and backward: 6 per weight that multiplies it (4 where the weight is frozen), and
+12·layers·heads·width for each token it attends to (PaLM, arXiv 2204.02311, appendix B). Recomputation counts as
+nothing, and what tries share counts once.
 """
 
 from __future__ import annotations
@@ -33,13 +34,15 @@ class Speedometer:
         plain = inner_model(model)
         config = plain.config.get_text_config()
         head = find_head(plain).weight_VD
-        embeddings = plain.get_input_embeddings().weight.numel()
-        tied = head.data_ptr() == plain.get_input_embeddings().weight.data_ptr()
-        total = sum(p.numel() for p in plain.parameters())
-        self._per_token = 6 * (total - embeddings - (0 if tied else head.numel()))
-        self._per_scored = 6 * head.numel()
-        width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        self._per_context = 12 * config.num_hidden_layers * config.num_attention_heads * width
+        table = plain.get_input_embeddings().weight
+        apart = {head.data_ptr(), table.data_ptr()}
+        # A frozen weight needs no gradient of its own: forward and the gradient of its input alone.
+        body = (p for p in plain.parameters() if p.data_ptr() not in apart)
+        self._per_token = sum((6 if p.requires_grad else 4) * p.numel() for p in body)
+        self._per_scored = (6 if head.requires_grad else 4) * head.numel()
+        heads = getattr(config, "num_attention_heads", 0) or 0  # recurrent models have none
+        width = getattr(config, "head_dim", None) or (config.hidden_size // heads if heads else 0)
+        self._per_context = 12 * config.num_hidden_layers * heads * width
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
         self._peak = next((peak for part, peak in PEAKS.items() if part in name), None)
         self._restart()
@@ -50,14 +53,12 @@ class Speedometer:
 
     def flops(self, batch: MicroBatch) -> float:
         """Floating point operations of one forward and backward pass."""
-        depth = float((batch.depth_BT * batch.filled_BT).sum())
-        tokens = float(batch.filled_BT.sum())
         scored = len(batch.nodes_U)
-        return float(self._per_token * tokens + self._per_scored * scored + self._per_context * (depth + tokens))
+        return float(self._per_token * batch.tokens + self._per_scored * scored + self._per_context * batch.context)
 
     def add(self, batch: MicroBatch) -> None:
         """Count a micro-batch."""
-        self._tokens += float(batch.filled_BT.sum())
+        self._tokens += batch.tokens
         self._sequence_tokens += batch.sequence_tokens
         self._flops += self.flops(batch)
 

@@ -21,10 +21,11 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     from errata.commands.train import tell
     from errata.config import ErrataSettings
     from errata.training import train_supervised
-    from errata.ui import Bars
+    from errata.ui import Bars, show_log
     from pipeline.loading import load_settings, parse_overrides
 
     settings = load_settings(arguments.config, parse_overrides(rest), ErrataSettings)
+    show_log("trainer")
     with Bars() as bars:
         trained = train_supervised(settings, bars)
     tell(trained, "texts", as_json=arguments.json)

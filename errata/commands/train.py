@@ -25,10 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     from errata.config import ErrataSettings
     from errata.training import train
-    from errata.ui import Bars
+    from errata.ui import Bars, show_log
     from pipeline.loading import load_settings, parse_overrides
 
     settings = load_settings(arguments.config, parse_overrides(rest), ErrataSettings)
+    show_log("trainer")
     with Bars() as bars:
         trained = train(settings, bars)
     tell(trained, "pairs", as_json=arguments.json)

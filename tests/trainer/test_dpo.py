@@ -231,6 +231,11 @@ def test_evaluation_tells_the_loss_and_margins_of_other_rows(student_dir: Path, 
     after = trainer.evaluate()
     assert after["eval_loss"] < before["eval_loss"]
     assert after["eval_rewards/margins"] > 0
+    both = DPOTrainer(
+        str(student_dir), args=args, train_dataset=rows[:16], eval_dataset={"a": rows[16:], "b": rows[:2]}
+    ).evaluate()
+    assert both["eval_a_loss"] == pytest.approx(before["eval_loss"], abs=1e-5)
+    assert both["eval_b_loss"] == pytest.approx(0.6931, abs=1e-3)
     with pytest.raises(TrainingInputError, match="as eval_dataset"):
         trainer.evaluate(rows[:4])
 

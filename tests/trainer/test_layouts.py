@@ -11,6 +11,7 @@ import pytest
 import torch
 import transformers
 
+import trainer.attention
 from trainer.attention import TreeMask, use_tree_attention
 from trainer.batch import make_batch
 from trainer.data import Example
@@ -134,6 +135,12 @@ def all_in_double(monkeypatch: pytest.MonkeyPatch) -> None:
     """The families' norms, rotary tables and softmaxes go to float32 on their way; here they stay in float64."""
     monkeypatch.setattr(torch, "float32", torch.float64)
     monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries of a few tokens are cut into pieces as long ones are."""
+    monkeypatch.setattr(trainer.attention, "PIECE", 3)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

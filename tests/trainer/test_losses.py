@@ -340,9 +340,11 @@ def test_traits_tell_the_truth(name: str) -> None:
             shifted[(scores.text_N == text).nonzero()[0]] += 0.25
     if traits.margin_only:
         assert torch.allclose(loss(make_scores(mismatched=True, policy_N=shifted)), values, atol=1e-5)
-    parts = [Scores(**{**vars_of(scores), "texts_PK": scores.texts_PK[i : i + 1], "mismatched_P": scores.mismatched_P[i : i + 1],
-                       "desirable_P": scores.desirable_P[i : i + 1], "weight_P": scores.weight_P[i : i + 1],
-                       "margin_P": scores.margin_P[i : i + 1]}) for i in range(4)]  # fmt: skip
+    by_example = ("texts_PK", "mismatched_P", "desirable_P", "weight_P", "margin_P")
+    parts = []
+    for i in range(4):
+        own = {name: getattr(scores, name)[i : i + 1] for name in by_example}
+        parts.append(Scores(**{**vars_of(scores), **own}))
     alone = torch.cat([loss(part) for part in parts])
     assert torch.allclose(alone, values, atol=1e-5) != traits.coupled
 

@@ -1,0 +1,101 @@
+"""`errata train` and `errata sft` on a small run, through the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from safetensors.torch import load_file
+
+from errata.cli import main
+from errata.demo import story
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's run with 40 problems, built."""
+    folder = tmp_path_factory.mktemp("runs")
+    settings = story.make_settings(folder, [])
+    story.write_problems(settings)
+    values = yaml.safe_load((Path(story.__file__).parent / "demo.yaml").read_text())
+    values |= {"runs_dir": str(folder)}
+    values["problems"] |= {"path": str(settings.problems.path), "limit": 40}
+    values["student"]["model"] = str(settings.student.model)  # type: ignore[union-attr]
+    values["evaluate"]["problems"]["path"] = str(settings.evaluate.problems.path)  # type: ignore[union-attr]
+    file = folder / "run.yaml"
+    file.write_text(yaml.safe_dump(values))
+    assert main(["build", str(file)]) == 0
+    return file
+
+
+def read(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "training.json").read_text())  # type: ignore[no-any-return]
+
+
+def test_training_writes_a_policy_and_tells_the_layout(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = config.parent / "demo"
+    assert main(["train", str(config), "--json"]) == 0
+    captured = capsys.readouterr()
+    told = json.loads(captured.out)
+    assert told["policy"] == str(run / "policy")
+    assert "layout: prompt tries" in captured.err
+    assert (config.parent / "reference.sqlite").is_file()
+    assert read(run / "policy")["steps"] == told["steps"] > 0
+    assert not list((run / "checkpoints").glob("*"))
+
+
+def test_another_beta_finds_the_reference_known(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", str(config)]) == 0
+    capsys.readouterr()
+    assert main(["train", str(config), "--train.beta", "0.3"]) == 0
+    known, total = (
+        int(word) for word in _after(capsys.readouterr().err, "reference log-probs:").split() if word.isdigit()
+    )
+    assert known == total > 0
+
+
+def _after(text: str, start: str) -> str:
+    return text[text.index(start) + len(start) :].splitlines()[0]
+
+
+def test_supervised_training_takes_each_chosen_text_once(config: Path, tmp_path: Path) -> None:
+    run = config.parent / "demo"
+    assert main(["sft", str(config), "--sft.learning_rate", "1e-4"]) == 0
+    trained = read(run / "sft")
+    assert 0 < trained["pairs"] < read(run / "policy")["pairs"]
+    before = load_file(Path(story.__file__).parent / "student" / "model.safetensors")
+    after = load_file(run / "sft" / "model.safetensors")
+    assert any(not (after[name] == before[name].to(after[name].dtype)).all() for name in before if name in after)
+    file = tmp_path / "texts.jsonl"
+    file.write_text(json.dumps({"prompt": "2 + 2 =", "completion": " 4"}) + "\n")
+    assert main(["sft", str(config), "--sft.data", str(file)]) == 0
+    assert read(run / "sft")["pairs"] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--train.loss_options.simpo.gamma", "1"], "not among the losses"),
+        (["--train.arguments.warmup_stepz", "1"], "warmup_stepz"),
+        (["--train.beta", "-1"], "beta"),
+        (["--sft.data", "none.jsonl"], "no such file"),
+    ],
+)
+def test_settings_that_cannot_be_are_told_with_exit_code_2(
+    config: Path, options: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = "sft" if options[0].startswith("--sft") else "train"
+    assert main([command, str(config), *options]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_the_guard_ends_with_3_and_the_same_command_goes_on(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    guard = {"guard_chosen_drop": "0.0001", "guard_action": "stop", "logging_steps": "1"}
+    options = [part for name, value in guard.items() for part in (f"--train.arguments.{name}", value)]
+    options += ["--train.loss", '{"dpo": 1.0}', "--train.learning_rate", "1e-3", "--train.batch_pairs", "4"]
+    assert main(["train", str(config), *options]) == 3
+    assert "guard_chosen_drop" in capsys.readouterr().err
+    assert list((config.parent / "demo" / "checkpoints").rglob("trainer_state.json"))
