@@ -1,6 +1,6 @@
 """What each loss does for the demo's student: accuracy before and after training on the same pairs.
 
-    python benchmarks/lift.py [--losses dpo+sft,dpo,ipo | all] [--quick] [--json FILE]
+    python benchmarks/lift.py [--losses dpo+sft,dpo,ipo | all] [--jobs N] [--quick] [--json FILE]
 
 The pairs are the demo's (400 problems, 4 answers each). A loss is trained for two epochs of 32-pair steps at its own
 default options; its learning rate is chosen on 300 development problems with seed 0, then 2,000 test problems, which
@@ -13,8 +13,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import os
 import statistics
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -32,26 +36,38 @@ SKIPPED = 900
 def main() -> None:
     parser = make_parser(__doc__ or "")
     parser.add_argument("--losses", default=",".join(FIRST), help="names with commas between, or all")
+    parser.add_argument("--jobs", type=int, default=1, help="losses at once, each on its share of the cores")
     args = parser.parse_args()
-    import transformers
-
     from trainer.losses import available_losses
 
-    transformers.utils.logging.disable_progress_bar()
     rest = [name for name in available_losses() if name not in FIRST]
     names = [*FIRST, *rest] if args.losses == "all" else args.losses.split(",")
     if args.quick:
         names = names[:1]
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), quick=args.quick)
-        before = bench.accuracy(bench.student, bench.test)
+        before = Bench(Path(folder), quick=args.quick).before()
+        threads = max(1, (os.cpu_count() or 1) // args.jobs)
+        work = partial(measure_in_process, Path(folder), args.quick, threads)
         rows = []
-        for name in names:
-            rows.append({**bench.measure(name), "before": before})
-            print(json.dumps(rows[-1]), flush=True)
-            if args.json:  # an interrupted run keeps what it has
-                write(rows, args.json)
+        with ProcessPoolExecutor(args.jobs, mp_context=get_context("spawn")) as pool:
+            for row in pool.map(work, names):
+                rows.append({**row, "before": before})
+                print(json.dumps(rows[-1]), flush=True)
+                if args.json:  # an interrupted run keeps what it has
+                    args.json.with_suffix(".partial.json").write_text(json.dumps(rows, indent=1))
     write(rows, args.json)
+    if args.json:
+        args.json.with_suffix(".partial.json").unlink()
+
+
+def measure_in_process(folder: Path, quick: bool, threads: int, name: str) -> dict[str, Any]:
+    """One loss, with files of its own beside the shared pairs."""
+    import torch
+    import transformers
+
+    torch.set_num_threads(threads)
+    transformers.utils.logging.disable_progress_bar()
+    return Bench(folder, quick=quick).measure(name)
 
 
 def write(rows: list[dict[str, Any]], file: Path | None) -> None:
@@ -73,8 +89,9 @@ class Bench:
 
         self.folder = folder
         self.settings = story.make_settings(folder, ["--export.validation_share", "0"])
-        story.write_problems(self.settings)
-        asyncio.run(build(self.settings))
+        if not (self.settings.run_dir / "dataset").is_dir():
+            story.write_problems(self.settings)
+            asyncio.run(build(self.settings))
         self.pairs = read_split(self.settings.run_dir, "train")
         self.student = str(self.settings.student.model)  # type: ignore[union-attr]
         self.seeds = SEEDS[:1] if quick else SEEDS
@@ -82,6 +99,10 @@ class Bench:
         made = [(s.question, world.answer_of(world.solve(s))) for s in stream]
         problems = [Problem(id=f"{i}", question=question, answer=answer) for i, (question, answer) in enumerate(made)]
         self.dev, self.test = problems[:DEV], problems[DEV:]
+
+    def before(self) -> float:
+        """Accuracy of the student on the test problems."""
+        return self.accuracy(self.student, self.test)
 
     def measure(self, name: str) -> dict[str, Any]:
         """Choose the learning rate on the development problems, then read the test problems once a seed."""
@@ -105,9 +126,9 @@ class Bench:
         from trainer import DPOConfig, DPOTrainer
 
         mixture = MIXTURES.get(name, {name: 1.0})
-        out = self.folder / "policy"
+        out = self.folder / f"policy-{os.getpid()}"
         config = DPOConfig(
-            output_dir=str(self.folder / "out"),
+            output_dir=str(self.folder / f"out-{os.getpid()}"),
             loss_type=list(mixture),
             loss_weights=list(mixture.values()),
             learning_rate=rate,

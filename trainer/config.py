@@ -34,7 +34,6 @@ class CoreConfig(TrainingArguments):
     learning_rate: float = _option(1e-6, "Peak learning rate.")
     logging_steps: float = _option(10, "Steps between two lines of the log.")
     remove_unused_columns: bool | None = _option(False, "The trainer's rows are made for it.")
-    report_to: Any = _option("none", "Where the log goes besides trainer_state.json.")
     logging_nan_inf_filter: bool = _option(
         False, "A loss that is not a number stops training; it is never averaged away."
     )
