@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def test_a_components_file_name_is_its_name_in_configurations(kind: str, name: s
 
 
 def test_every_setting_has_its_meaning_beside_it() -> None:
-    from errata.config import ErrataSettings, TrainSettings
+    from errata.config import ErrataSettings, SftSettings, TrainSettings
     from pipeline.config import EvaluateSettings, ExportSettings, PairSettings, SampleSettings
     from pipeline.problems import ProblemSettings
 
@@ -40,6 +41,7 @@ def test_every_setting_has_its_meaning_beside_it() -> None:
     sections = [
         ErrataSettings,
         TrainSettings,
+        SftSettings,
         EvaluateSettings,
         ExportSettings,
         PairSettings,
@@ -60,19 +62,37 @@ def test_files_stay_small_and_nothing_is_called_utils() -> None:
 
 
 def test_the_core_of_the_trainer_needs_torch_transformers_and_numpy_alone() -> None:
-    allowed = {"torch", "transformers", "accelerate", "numpy", "trainer", *sys.stdlib_module_names}
+    always = {"torch", "transformers", "accelerate", "numpy", "trainer", *sys.stdlib_module_names}
+    on_demand = always | {"peft", "datasets"}
     for path in (ROOT / "trainer").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-            assert {name.partition(".")[0] for name in names} <= allowed, path
+        tree = ast.parse(path.read_text())
+        assert imported_by(tree.body) <= always, path
+        assert imported_by(ast.walk(tree)) <= on_demand, path
+
+
+def imported_by(nodes: Iterable[ast.AST]) -> set[str]:
+    """Top names of what these statements import."""
+    nodes = list(nodes)
+    names = [a.name for node in nodes if isinstance(node, ast.Import) for a in node.names]
+    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    return {name.partition(".")[0] for name in names}
+
+
+ABSENT = ("datasets", "pydantic", "openai", "peft", "trl", "pandas", "pyarrow", "rich", "scipy", "jinja2")
 
 
 def test_the_trainer_imports_where_the_other_dependencies_are_missing() -> None:
-    absent = ("datasets", "pydantic", "openai", "peft", "trl", "pandas", "pyarrow", "rich", "scipy", "jinja2")
-    code = f"import sys; sys.modules.update(dict.fromkeys({absent})); from trainer import DPOTrainer; print(DPOTrainer)"
+    code = f"import sys; sys.modules.update(dict.fromkeys({ABSENT})); from trainer import DPOTrainer; print(DPOTrainer)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert "DPOTrainer" in shown.stdout, shown.stderr
+
+
+@pytest.mark.slow
+def test_the_trainers_core_tests_pass_without_the_other_dependencies() -> None:
+    files = [f"tests/trainer/test_{name}.py" for name in ("trie", "packing", "layouts", "logprobs", "reference")]
+    code = f"import sys; sys.modules.update(dict.fromkeys({ABSENT})); import pytest; sys.exit(pytest.main({files}))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert shown.returncode == 0, shown.stdout[-3000:]
 
 
 @pytest.mark.slow

@@ -138,32 +138,25 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-FSDP2 = {
-    "fsdp_version": 2,
-    "transformer_layer_cls_to_wrap": ["Qwen3DecoderLayer"],
-    "state_dict_type": "FULL_STATE_DICT",
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["ddp", "fsdp2"])
-@pytest.mark.parametrize("loss", [["dpo", "sft"], ["aot"]], ids="+".join)
-def test_two_ranks_train_to_the_weights_of_one(student_dir: Path, tmp_path: Path, kind: str, loss: list[str]) -> None:
-    data = write_lines(tmp_path / "pairs.jsonl", make_pairs(19))  # the last step has fewer pairs than ranks' shares
-    more: dict[str, Any] = {"loss_type": loss, "max_steps": 3, "train_sampling_strategy": "sequential"}
-    if kind == "fsdp2":
-        (tmp_path / "fsdp.json").write_text(json.dumps(FSDP2))
-        more |= {"fsdp": "full_shard", "fsdp_config": tmp_path / "fsdp.json"}
-    alone = {name: value for name, value in more.items() if not name.startswith("fsdp")}
-    assert main(["dpo", *options(student_dir, data, tmp_path / "one", **alone)]) == 0
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={free_port()}"]
-    done = subprocess.run(
-        [*torchrun, "--module", "trainer", "dpo", *options(student_dir, data, tmp_path / "two", **more)],
+def torchrun(*arguments: Any) -> subprocess.CompletedProcess[str]:
+    """Two processes on this machine, with gloo."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={free_port()}"]
+    return subprocess.run(
+        [*launch, *map(str, arguments)],
         capture_output=True,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         timeout=280,
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", [["dpo", "sft"], ["aot"]], ids="+".join)
+def test_two_ranks_train_to_the_weights_of_one(student_dir: Path, tmp_path: Path, loss: list[str]) -> None:
+    data = write_lines(tmp_path / "pairs.jsonl", make_pairs(19))  # the last step has fewer pairs than the others
+    more: dict[str, Any] = {"loss_type": loss, "max_steps": 3, "train_sampling_strategy": "sequential"}
+    assert main(["dpo", *options(student_dir, data, tmp_path / "one", **more)]) == 0
+    done = torchrun("--module", "trainer", "dpo", *options(student_dir, data, tmp_path / "two", **more))
     assert done.returncode == 0, done.stderr[-3000:]
     one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     start = load_file(student_dir / "model.safetensors")
@@ -172,3 +165,9 @@ def test_two_ranks_train_to_the_weights_of_one(student_dir: Path, tmp_path: Path
     assert moved > 1e-3
     for name, value in one.items():
         assert torch.allclose(value.float(), two[name].float(), atol=1e-5), name
+
+
+@pytest.mark.slow
+def test_sharded_gradients_equal_those_of_the_whole_model(student_dir: Path) -> None:
+    done = torchrun(Path(__file__).parent / "fsdp2_gradients.py", student_dir)
+    assert done.returncode == 0, done.stderr[-3000:]
