@@ -153,10 +153,26 @@ def tree_attention(
         attend = _compiled(flex_attention) if query.is_cuda else flex_attention
         out = attend(query, key, value, cap, tree.blocks(sliding_window), scale=scaling, enable_gqa=grouped)
         return out.transpose(1, 2).contiguous(), None
+    return _by_branches(query, key, value, tree, scaling, sliding_window, softcap, grouped), None
+
+
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def _by_branches(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    tree: TreeMask,
+    scaling: float | None,
+    window: int | None,
+    softcap: float | None,
+    grouped: bool,
+) -> torch.Tensor:
+    """SDPA piece by piece; outside torch.compile, which would make a graph of its own for every shape of a trie."""
     parts = []
+    assert tree.segments is not None
     segments = (torch.split(tensor, list(tree.segments), dim=2) for tensor in (query, key, value))
     with sdpa_kernel(NOT_CUDNN) if query.is_cuda else nullcontext():
-        for q, k, v, pieces in zip(*segments, tree.pieces(sliding_window), strict=True):
+        for q, k, v, pieces in zip(*segments, tree.pieces(window), strict=True):
             done = 0
             for part, piece in zip(torch.split(q, [p.queries for p in pieces], dim=2), pieces, strict=True):
                 done += piece.queries
@@ -165,13 +181,11 @@ def tree_attention(
                 else:
                     near = k.index_select(2, piece.keys), v.index_select(2, piece.keys)
                 if softcap is not None:
-                    parts.append(_capped(part, *near, piece.mask, scaling or query.shape[-1] ** -0.5, softcap))
+                    made = _capped(part, *near, piece.mask, scaling or query.shape[-1] ** -0.5, softcap)
                 else:
-                    parts.append(
-                        F.scaled_dot_product_attention(part, *near, piece.mask, scale=scaling, enable_gqa=grouped)
-                    )
-    out = torch.cat(parts, 2)
-    return out.transpose(1, 2).contiguous(), None
+                    made = F.scaled_dot_product_attention(part, *near, piece.mask, scale=scaling, enable_gqa=grouped)
+                parts.append(made)
+    return torch.cat(parts, 2).transpose(1, 2).contiguous()
 
 
 def _capped(

@@ -309,6 +309,39 @@ def test_bf16_and_other_optimisers_of_the_library_work(student_dir: Path, tmp_pa
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.slow
+def test_a_compiled_model_learns_the_same(student_dir: Path, tmp_path: Path) -> None:
+    losses = []
+    for compiled in (False, True):
+        trainer = make_trainer(student_dir, tmp_path, max_steps=3, learning_rate=1e-3, torch_compile=compiled)
+        trainer.train()
+        losses.append(read_log(trainer, "loss"))
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+
+
+def test_an_adapter_on_the_head_is_not_passed_over(
+    student_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from peft import LoraConfig
+
+    args = DPOConfig(output_dir=str(tmp_path), disable_tqdm=True, max_steps=6, save_strategy="no", learning_rate=1e-2)
+    model = AutoModelForCausalLM.from_pretrained(student_dir)
+    model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.clone())  # untied
+    model.config.tie_word_embeddings = False
+    trainer = DPOTrainer(
+        model,
+        args=args,
+        train_dataset=make_rows(16),
+        processing_class=AutoTokenizer.from_pretrained(student_dir),
+        peft_config=LoraConfig(r=4, target_modules=["lm_head"], task_type="CAUSAL_LM"),
+    )
+    assert "its head is not a plain matrix: full logits are used" in caplog.text
+    trainer.train()
+    learned = [p for name, p in trainer.model.named_parameters() if "lora_B" in name]
+    assert learned
+    assert all(float(p.abs().sum()) > 0 for p in learned)
+
+
 def test_settings_that_make_no_sense_are_refused(tmp_path: Path) -> None:
     for wrong, told in (
         ({"beta": 0.0}, "beta"),

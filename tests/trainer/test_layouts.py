@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import trainer.attention
 from trainer.attention import TreeMask, use_tree_attention
@@ -151,6 +153,19 @@ def test_in_double_precision_all_layouts_equal_one_text_at_a_time(family: str, a
         alone = learn(model, Padded(whole_logits=True), examples, max(e.length * len(e.texts) for e in examples))
         for layout, budget in WAYS.values():
             assert_same(learn(model, layout, examples, budget), alone, 1e-9)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 1000), st.integers(70, 400), st.integers(1, 6))
+def test_the_gradient_is_that_of_the_plain_mean_for_any_budget(
+    all_in_double: None, seed: int, budget: int, prompts: int
+) -> None:
+    model = make_model("qwen3", torch.double)
+    examples = make_examples(seed, prompts)
+    plain = learn(model, Padded(whole_logits=True), examples, 100_000)
+    assert_same(learn(model, Tree(), examples, budget), plain, 1e-9)
+    least = max(e.length * len(e.texts) for e in examples)
+    assert_same(learn(model, Padded(), examples, max(budget, least)), plain, 1e-9)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
