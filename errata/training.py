@@ -67,8 +67,13 @@ def _train(
     if done.is_file() and (record := json.loads(done.read_text()))["fingerprint"] == fingerprint:
         return Trained(target, **{name: record[name] for name in ("pairs", "steps", "seconds", "log")})
     checkpoints = settings.run_dir / "checkpoints" / fingerprint
-    trainer = _make_trainer(settings, fit, model, rows, validation, checkpoints, progress)
-    result = trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
+    from trainer.errors import TrainerError
+
+    try:
+        trainer = _make_trainer(settings, fit, model, rows, validation, checkpoints, progress)
+        result = trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
+    except TrainerError as error:
+        raise DataError(settings.run_dir / "dataset", str(error)) from error
     if trainer.state.global_step < trainer.state.max_steps:
         raise StoppedEarly(
             f"training stopped at step {trainer.state.global_step} of {trainer.state.max_steps} "
@@ -106,7 +111,6 @@ def _make_trainer(
     from transformers.utils.logging import disable_progress_bar
 
     from trainer import DPOTrainer, SFTTrainer
-    from trainer.errors import TrainingInputError
 
     class ShowProgress(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -115,16 +119,9 @@ def _make_trainer(
     disable_progress_bar()
     arguments = make_arguments(settings, fit, checkpoints)
     kind = DPOTrainer if fit is settings.train else SFTTrainer
-    try:
-        trainer = kind(
-            model,
-            args=arguments,
-            train_dataset=rows,
-            eval_dataset=validation or None,
-            callbacks=[ShowProgress()],
-        )
-    except TrainingInputError as error:
-        raise DataError(settings.run_dir / "dataset", str(error)) from error
+    trainer = kind(
+        model, args=arguments, train_dataset=rows, eval_dataset=validation or None, callbacks=[ShowProgress()]
+    )
     trainer.remove_callback(PrinterCallback)  # the command line shows progress itself; the log is in training.json
     return trainer
 

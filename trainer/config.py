@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,6 +13,8 @@ from transformers import TrainingArguments
 
 from trainer.data import Example
 from trainer.losses import Objective
+
+log = logging.getLogger(__name__)
 
 DEFAULT_TOKENS = {"cuda": 16384}
 """Tokens of a micro-batch where none are set; 1024 on other devices, whose speed does not grow with more."""
@@ -31,6 +34,7 @@ class CoreConfig(TrainingArguments):
 
     per_device_train_batch_size: int = _option(8, "Examples a device, where global_batch_pairs is not set.")
     gradient_accumulation_steps: int = _option(1, "Multiplies it, where global_batch_pairs is not set.")
+    _n_gpu: int = field(init=False, repr=False, default=-1)
     learning_rate: float = _option(1e-6, "Peak learning rate.")
     logging_steps: float = _option(10, "Steps between two lines of the log.")
     remove_unused_columns: bool | None = _option(False, "The trainer's rows are made for it.")
@@ -79,6 +83,9 @@ class CoreConfig(TrainingArguments):
             self.global_batch_pairs = (
                 self.per_device_train_batch_size * self.gradient_accumulation_steps * self.world_size
             )
+        if self._n_gpu > 1:
+            log.warning("training on one of %d GPUs; torchrun uses all of them", self._n_gpu)
+            self._n_gpu = 1  # DataParallel, which one process would take, cannot split tries
         self.per_device_train_batch_size = max(1, self.global_batch_pairs // self.world_size)
         self.gradient_accumulation_steps = 1  # one loader item is a whole step
         if not torch.cuda.is_available():

@@ -36,7 +36,8 @@ Rows = Iterable[Mapping[str, Any]]
 class CoreTrainer(Trainer):
     """What preference training and supervised training share.
 
-    `model` is a folder, a hub id or a loaded model; datasets are anything that yields rows (see data.py); with a
+    `model` is a folder or a hub id (then loaded in fp32, or as stored under a `peft_config`; `bf16=True` computes in
+    bf16 on fp32 weights), or a loaded model; datasets are anything that yields rows (see data.py); with a
     `peft_config` the model gets adapters. Raises TrainingInputError for rows that cannot be trained on.
     """
 
@@ -58,7 +59,8 @@ class CoreTrainer(Trainer):
     ) -> None:
         if isinstance(model, str):
             processing_class = processing_class or AutoTokenizer.from_pretrained(model)
-            model = AutoModelForCausalLM.from_pretrained(model, dtype="auto")
+            # Updates of 1e-6 vanish in bf16 weights: fp32 ones, unless adapters alone are trained.
+            model = AutoModelForCausalLM.from_pretrained(model, dtype="auto" if peft_config else torch.float32)
         processing_class = processing_class or AutoTokenizer.from_pretrained(model.config._name_or_path)
         if peft_config is not None:
             from peft import get_peft_model

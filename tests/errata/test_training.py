@@ -81,6 +81,8 @@ def test_supervised_training_takes_each_chosen_text_once(config: Path, tmp_path:
         (["--train.loss_options.simpo.gamma", "1"], "not among the losses"),
         (["--train.arguments.warmup_stepz", "1"], "warmup_stepz"),
         (["--train.beta", "-1"], "beta"),
+        (["--train.max_tokens", "20"], "more than max_tokens_per_device 20"),
+        (["--train.max_length", "5"], "no example to train on"),
         (["--sft.data", "none.jsonl"], "no such file"),
     ],
 )
