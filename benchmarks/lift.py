@@ -118,11 +118,11 @@ class Bench:
             "lowest": min(after),
             "highest": max(after),
             "train_seconds": max(seconds for _, seconds, _ in runs),
-            "chosen_change": statistics.mean(change for _, _, change in runs),
+            "chosen_change": None if runs[0][2] is None else statistics.mean(change or 0.0 for _, _, change in runs),
         }
 
-    def train_and_read(self, name: str, rate: float, seed: int, problems: Any) -> tuple[float, float, float]:
-        """Accuracy, seconds of training, and the change of the chosen texts' log-prob at the end (nan without one)."""
+    def train_and_read(self, name: str, rate: float, seed: int, problems: Any) -> tuple[float, float, float | None]:
+        """Accuracy, seconds of training, and the change of the chosen texts' log-prob, where there is a reference."""
         from trainer import DPOConfig, DPOTrainer
 
         mixture = MIXTURES.get(name, {name: 1.0})
@@ -151,7 +151,7 @@ class Bench:
         trainer.save_model(str(out))
         log = trainer.state.log_history
         changes = [line["logps/chosen_change"] for line in log if "logps/chosen_change" in line]
-        return self.accuracy(str(out), problems), seconds, changes[-1] if changes else float("nan")
+        return self.accuracy(str(out), problems), seconds, changes[-1] if changes else None
 
     def accuracy(self, model: str, problems: Any) -> float:
         """Share of problems whose greedy answer is correct."""
