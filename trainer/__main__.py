@@ -9,6 +9,7 @@ Every field of DPOConfig (SFTConfig) is an option. LoRA: --lora_r 16 and its fel
 
 from __future__ import annotations
 
+import logging
 import sys
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,7 @@ class ScriptArguments:
     dataset: str = field(metadata={"help": "A .jsonl, .parquet or .csv file, or a data set's folder or hub id."})
     eval_dataset: str | None = field(default=None, metadata={"help": "The same, for evaluation."})
     split: str = field(default="train", metadata={"help": "Split of a data set with several."})
+    eval_split: str = field(default="validation", metadata={"help": "Split for evaluation, of a set with several."})
     ref_model: str | None = field(default=None, metadata={"help": "Another reference than the model at the start."})
     resume: str | None = field(default=None, metadata={"help": "Checkpoint folder to go on from."})
     lora_r: int | None = field(default=None, metadata={"help": "Rank of LoRA adapters; none by default."})
@@ -40,13 +42,14 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in ("dpo", "sft"):
         print(__doc__, file=sys.stderr)
         return 0 if arguments in (["-h"], ["--help"]) else 2
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     kind = arguments[0]
     parser = HfArgumentParser((ScriptArguments, DPOConfig if kind == "dpo" else SFTConfig))
     try:
         script, args = parser.parse_args_into_dataclasses(arguments[1:])
         rows: dict[str, Any] = {"train_dataset": read_rows(script.dataset, script.split), "peft_config": _lora(script)}
         if script.eval_dataset:
-            rows["eval_dataset"] = read_rows(script.eval_dataset, script.split)
+            rows["eval_dataset"] = read_rows(script.eval_dataset, script.eval_split)
         trainer: DPOTrainer | SFTTrainer
         if kind == "dpo":
             trainer = DPOTrainer(script.model, script.ref_model, args, **rows)

@@ -148,6 +148,7 @@ def tree_attention(
     if dropout:
         raise ValueError("tree attention has no dropout: switch it off before training on preferences")
     grouped = query.shape[1] != key.shape[1]
+    query, key = query.to(value.dtype), key.to(value.dtype)  # under autocast, norms leave them in fp32
     if tree.segments is None:
         cap = None if softcap is None else _cap(softcap)
         attend = _compiled(flex_attention) if query.is_cuda else flex_attention

@@ -83,6 +83,8 @@ class CoreConfig(TrainingArguments):
             self.global_batch_pairs = (
                 self.per_device_train_batch_size * self.gradient_accumulation_steps * self.world_size
             )
+        if self.deepspeed:
+            raise ValueError("deepspeed is not supported: it would update after each micro-batch; use fsdp")
         if self._n_gpu > 1:
             log.warning("training on one of %d GPUs; torchrun uses all of them", self._n_gpu)
             self._n_gpu = 1  # DataParallel, which one process would take, cannot split tries
@@ -147,4 +149,8 @@ class DPOConfig(CoreConfig):
         objective = Objective(self.loss_type, self.loss_weights, self.loss_options, **shared)
         if self.skip_shared and not objective.traits.margin_only:
             raise ValueError(f"skip_shared: {self.loss_type} depend on more than the margin of chosen and rejected")
+        if self.guard_chosen_drop is not None and (self.skip_shared or not objective.traits.reference):
+            raise ValueError("guard_chosen_drop needs a loss with a reference, and skip_shared off")
+        if self.sync_ref_model and not objective.traits.reference:
+            raise ValueError(f"sync_ref_model: {self.loss_type} have no reference")
         return objective

@@ -47,7 +47,8 @@ def complete_prompt(chosen: Any, rejected: Any, where: str) -> tuple[Any, Any, A
     if isinstance(chosen, str):
         differ = (i for i, (a, b) in enumerate(zip(chosen, rejected, strict=False)) if a != b)
         common = chosen[: next(differ, min(len(chosen), len(rejected)))]
-        cut = max((i + 1 for i, letter in enumerate(common) if letter.isspace()), default=0)
+        # A space belongs to the word behind it, as tokenizers have it; a line break ends the prompt.
+        cut = max((i + (letter != " ") for i, letter in enumerate(common) if letter.isspace()), default=0)
     else:
         same = [a == b for a, b in zip(chosen, rejected, strict=False)]
         cut = same.index(False) if False in same else len(same)

@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, T
 
 from trainer.batch import MicroBatch
 from trainer.config import CoreConfig
-from trainer.data import Example, Form, tokenize_rows
+from trainer.data import Example, Form, add_mismatched, tokenize_rows
 from trainer.errors import NonFiniteLoss, TrainingInputError
 from trainer.head import attach, inner_model
 from trainer.layouts import choose_layout, request_for
@@ -88,7 +88,10 @@ class CoreTrainer(Trainer):
         self.model.eval()
         held_out = eval_examples.values() if isinstance(eval_examples, dict) else [eval_examples or ()]
         self._budget = args.token_budget([*train_examples, *(e for part in held_out for e in part)])
-        self.layout = choose_layout(self.model, train_examples, self._pad, args.layout, self._budget)
+        if self.args.device.type == "cuda":
+            self.model.to(self.args.device)  # under FSDP the library would move it later; the passes before are ours
+        with self._autocast():
+            self.layout = choose_layout(self.model, train_examples, self._pad, args.layout, self._budget)
         if args.gradient_checkpointing and hasattr(self.model, "enable_input_require_grads") and peft_config:
             self.model.enable_input_require_grads()
         self._speed = Speedometer(self.model, self.args.device)
@@ -107,7 +110,7 @@ class CoreTrainer(Trainer):
                 )
             if example.margin and not traits.margins:
                 raise TrainingInputError(f"{example.where}: has a margin, which loss {names} does not take")
-        return examples
+        return add_mismatched(examples) if traits.mismatched else examples
 
     def _show(self, example: Example) -> None:
         """Log one example as the model reads it: the surest look at templates and end tokens."""
@@ -257,11 +260,14 @@ class CoreTrainer(Trainer):
             scored = []
             for batch in make(examples[start : start + size])["batches"]:
                 moved = batch.to(self.args.device)
-                with self.layout.prepare(self._plain_model()), self.compute_loss_context_manager():
+                with self.layout.prepare(self._plain_model()), self._autocast():
                     scores = self._score(model, moved)
                 if not batch.ghost:
                     scored.append(scores)
                     buffer.add(self._measure(scores))
+            if self.objective.traits.coupled and self.args.world_size > 1:
+                every = gather_object([[scores.to("cpu") for scores in scored]])
+                scored = [scores for rank in every for scores in rank] if self.is_world_process_zero() else []
             if scored:
                 losses_P, parts = self.objective(join_scores(scored))
                 buffer.add({"loss": losses_P, **{f"loss/{name}": values for name, values in parts.items()}})
@@ -274,6 +280,13 @@ class CoreTrainer(Trainer):
 
     def _prepare_rows(self, rows: Rows) -> list[Example]:
         return self._read(rows, self.processing_class)
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        """The precision that training computes in, for passes outside of it."""
+        device = self.args.device.type
+        if not (self.args.bf16 or self.args.fp16):
+            return nullcontext()
+        return torch.autocast(device, dtype=torch.bfloat16 if self.args.bf16 else torch.float16)
 
     def _plain_model(self) -> Any:
         return inner_model(self.accelerator.unwrap_model(self.model, keep_torch_compile=False))

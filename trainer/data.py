@@ -8,7 +8,7 @@ A row is what TRL takes, as strings or as conversations (with `tools` and `chat_
     supervised  prompt, completion                (or prompt, chosen; or messages)
 
 and beside them, for every form, `weight` (of the example in the loss) and `margin` (by which the best should win).
-Prompt and completion are tokenised apart, so the boundary is where it was when the text was sampled.
+No token spans the boundary of prompt and completion: it is where it was when the text was sampled.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _tokenize(row: Row, tokenizer: Any, where: str, form: Form) -> Example:
     if not prompt_ids:
         raise TrainingInputError(f"{where}: the prompt is empty; the first token needs one before it")
     completions = tuple(
-        tuple(end_once(tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer, where))
+        tuple(end_once(_continue(tokenizer, start, prompt_ids, text, special=not conversation), tokenizer, where))
         for text in texts.values()
     )
     first_with: dict[Ids, str] = {}
@@ -127,7 +127,7 @@ def _tokenize(row: Row, tokenizer: Any, where: str, form: Form) -> Example:
         tuple(prompt_ids),
         completions,
         where,
-        desirable=bool(row.get("label", True)),
+        desirable=_read_label(row, where),
         weight=_read_number(row, "weight", 1.0, where),
         margin=_read_number(row, "margin", 0.0, where),
     )
@@ -164,6 +164,23 @@ def _need(row: Row, names: Sequence[str], where: str) -> None:
             f"{where}: no {', '.join(missing)}; a row needs prompt, chosen and rejected (or prompt, completions; "
             "or prompt, completion, label)"
         )
+
+
+def _continue(tokenizer: Any, start: str, prompt: list[int], text: str, *, special: bool) -> list[int]:
+    """Token ids of `text` behind the prompt's ids: as the model writes them, without a space that some tokenizers
+    put before every text of its own."""
+    whole: list[int] = tokenizer(start + text, add_special_tokens=special)["input_ids"]
+    if whole[: len(prompt)] == prompt:
+        return whole[len(prompt) :]
+    alone: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]  # a token would span the boundary
+    return alone
+
+
+def _read_label(row: Row, where: str) -> bool:
+    value = True if row.get("label") is None else row["label"]
+    if value not in (True, False):  # 0 and 1 are equal to these
+        raise TrainingInputError(f"{where}: label is {value!r}, must be true or false")
+    return bool(value)
 
 
 def _read_number(row: Row, name: str, default: float, where: str) -> float:

@@ -20,10 +20,10 @@ from trainer.batch import MicroBatch
 from trainer.callbacks import FollowPolicy, Guard
 from trainer.config import DPOConfig
 from trainer.core import CoreTrainer, Rows, disable_dropout, on_each
-from trainer.data import Example, add_mismatched
+from trainer.data import Example
 from trainer.errors import ReferenceMismatch, TrainingInputError
 from trainer.head import Request, attach, find_head, inner_model
-from trainer.layouts import request_for
+from trainer.layouts import choose_layout, request_for
 from trainer.metrics import length_edges, preference_metrics
 from trainer.reference import ReferenceCache, add_reference
 from trainer.scores import Scores, make_scores
@@ -58,23 +58,33 @@ class DPOTrainer(CoreTrainer):
         self._cache = ReferenceCache(Path(args.reference_cache).expanduser()) if args.reference_cache else None
         traits = self.objective.traits
         self._live = traits.kl or args.sync_ref_model
+        if self._live and traits.mismatched:
+            raise TrainingInputError("kto cannot be mixed with a live reference (tdpo1, tdpo2, sync_ref_model)")
         if traits.reference or traits.kl:
             self._take_reference(ref_model)
 
     def _take_reference(self, ref_model: str | PreTrainedModel | None) -> None:
         adapters = hasattr(self.model, "disable_adapter")
         if isinstance(ref_model, str):
-            ref_model = AutoModelForCausalLM.from_pretrained(ref_model, dtype="auto")
+            ref_model = AutoModelForCausalLM.from_pretrained(ref_model, dtype=next(self.model.parameters()).dtype)
         reference: Any = ref_model if ref_model is not None else self.model
         if ref_model is None and self._live and not adapters:
             reference = self._copy_start()
-        if adapters and self.args.sync_ref_model and ref_model is None:
-            raise TrainingInputError("sync_ref_model needs a reference model of its own; an adapter has none")
+        if adapters and self.args.sync_ref_model:
+            raise TrainingInputError("sync_ref_model is for whole models; an adapter cannot be mixed into a reference")
         if reference is not self.model:
             disable_dropout(reference)
             reference.to(self.args.device).eval().requires_grad_(False)
             attach(reference)
         self._reference = reference
+        self._reference_layout = self.layout
+        if ref_model is not None:
+            with self._autocast():
+                self._reference_layout = choose_layout(
+                    reference, self.train_dataset, self._pad, self.args.layout, self._budget
+                )
+            if self._live and type(self._reference_layout) is not type(self.layout):
+                raise TrainingInputError("the live reference cannot take the policy's layout; set layout='padded'")
         self.model.eval()
         if not self._live:
             self.train_dataset = self._with_reference(self.train_dataset)
@@ -83,6 +93,12 @@ class DPOTrainer(CoreTrainer):
         elif self.args.sync_ref_model:
             a = self.args
             self.add_callback(FollowPolicy(reference, a.ref_model_mixup_alpha, a.ref_model_sync_steps))
+
+    def train(self, resume_from_checkpoint: Any = None, **options: Any) -> Any:
+        """As transformers.Trainer.train. A reference that moves is not in checkpoints, so it cannot be resumed."""
+        if resume_from_checkpoint and self.args.sync_ref_model:
+            raise TrainingInputError("training with sync_ref_model cannot be resumed: its reference is not kept")
+        return super().train(resume_from_checkpoint=resume_from_checkpoint, **options)
 
     def _copy_start(self) -> Any:
         """A copy of the policy without the replaced forward, which would lead back into the policy."""
@@ -94,13 +110,11 @@ class DPOTrainer(CoreTrainer):
             plain.forward, plain._errata_plain_forward = forward, before
 
     def _with_reference(self, examples: list[Example]) -> list[Example]:
-        if self.objective.traits.mismatched:
-            examples = add_mismatched(examples)
-        with self._reference_weights():
+        with self._autocast():
             return add_reference(
                 self._reference,
                 examples,
-                self.layout,
+                self._reference_layout,
                 pad=self._pad,
                 budget=self._budget,
                 cache=self._cache,
@@ -109,7 +123,7 @@ class DPOTrainer(CoreTrainer):
             )
 
     def _reference_weights(self) -> AbstractContextManager[Any]:
-        """Adapters are off while the reference computes on the policy's own weights."""
+        """Adapters are off while a live reference computes on the policy's own weights."""
         if self._own_reference and hasattr(self.model, "disable_adapter"):
             context: AbstractContextManager[Any] = self.model.disable_adapter()
             return context
@@ -120,8 +134,8 @@ class DPOTrainer(CoreTrainer):
         examples = super()._prepare_rows(rows)
         if self._live or not self.objective.traits.reference:
             return examples
-        if self.state.global_step and not hasattr(self.model, "disable_adapter"):
-            raise TrainingInputError("after the first update the reference is gone: give this data as eval_dataset")
+        if self.state.global_step or not self._own_reference:
+            raise TrainingInputError("the reference of these rows is not at hand any more: give them as eval_dataset")
         self._reference = self.model
         try:
             return self._with_reference(examples)
@@ -133,12 +147,12 @@ class DPOTrainer(CoreTrainer):
             return super()._score(model, batch)
         traits = self.objective.traits
         reference = self._reference
-        with torch.no_grad(), self._reference_weights(), self.layout.prepare(inner_model(reference)):
-            logps_U = self.layout.forward(reference, batch, request_for(batch))["logps_U"]
+        with torch.no_grad(), self._reference_weights(), self._reference_layout.prepare(inner_model(reference)):
+            logps_U = self._reference_layout.forward(reference, batch, request_for(batch))["logps_U"]
             against = None
             if traits.kl:
                 wanted = Request(batch.parents_U, batch.targets_U, hidden=True)
-                against = (self.layout.forward(reference, batch, wanted)["hidden_UD"], find_head(reference))
+                against = (self._reference_layout.forward(reference, batch, wanted)["hidden_UD"], find_head(reference))
         made = self.layout.forward(model, batch, request_for(batch, confidence=traits.confidence, against=against))
         return make_scores(
             batch,

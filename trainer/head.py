@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from trainer.errors import TrainingInputError
 from trainer.logprobs import Head, linear_kl, linear_logps
 
 
@@ -55,15 +56,18 @@ def inner_model(model: Any) -> Any:
 
 
 def _compute(model: Any, forward: Any, request: Request, *args: Any, **options: Any) -> dict[str, torch.Tensor]:
+    if request.whole_logits and request.against is not None:
+        raise TrainingInputError("losses over the whole vocabulary (tdpo1, tdpo2) need a head that is a plain matrix")
     if request.whole_logits:
-        logits_UV = forward(*args, **options).logits.flatten(0, 1)[request.parents_U].float()
+        logits_UV = forward(*args, **options).logits.flatten(0, 1).index_select(0, request.parents_U).float()
         logps_UV = logits_UV.log_softmax(-1)
         made = {"logps_U": logps_UV.gather(-1, request.targets_U[:, None]).squeeze(-1)}
         return made | ({"confidence_U": (2 * logps_UV.detach()).logsumexp(-1)} if request.confidence else {})
     backbone = getattr(model, model.base_model_prefix)
     output = backbone(*args, **{name: value for name, value in options.items() if value is not None})
     hidden = output[0] if not isinstance(output, Mapping) else output["last_hidden_state"]
-    hidden_UD = hidden.flatten(0, 1)[request.parents_U]
+    # index_select, since the gradient of plain indexing is summed in any order, even on the CPU
+    hidden_UD = hidden.flatten(0, 1).index_select(0, request.parents_U)
     if request.hidden:
         return {"hidden_UD": hidden_UD}
     head = find_head(model)
@@ -78,7 +82,9 @@ def _compute(model: Any, forward: Any, request: Request, *args: Any, **options: 
         if confidence_U is not None:
             made["confidence_U"] = confidence_U
         if request.against is not None:
-            made["kl_U"] = linear_kl(hidden_UD, head, *request.against)
+            reference_UD, reference_head = request.against
+            reference_UD = reference_UD.to(reference_head.weight_VD.dtype)  # wrappers return fp32
+            made["kl_U"] = linear_kl(hidden_UD, head, reference_UD, reference_head)
     return made
 
 

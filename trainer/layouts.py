@@ -12,8 +12,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import torch
+from torch.nn.attention import sdpa_kernel
 
-from trainer.attention import TreeMask, use_tree_attention
+from trainer.attention import NOT_CUDNN, TreeMask, use_tree_attention
 from trainer.batch import MicroBatch, make_batch
 from trainer.data import Example
 from trainer.errors import TrainingInputError
@@ -84,7 +85,8 @@ class Padded:
         return pad_rows(units, budget)
 
     def prepare(self, model: Any) -> AbstractContextManager[None]:
-        return nullcontext()
+        on_cuda = next(model.parameters()).is_cuda
+        return sdpa_kernel(NOT_CUDNN) if on_cuda else nullcontext()
 
     def forward(self, model: Any, batch: MicroBatch, request: Request) -> dict[str, torch.Tensor]:
         request.whole_logits = self.whole_logits and not request.hidden
@@ -105,7 +107,7 @@ def choose_layout(model: Any, examples: Sequence[Example], pad: int, wanted: str
     `wanted`: "auto", "tree" or "padded". Raises TrainingInputError where "tree" is wanted and cannot be had.
     """
     ordered = sorted(examples, key=lambda example: example.length)
-    few = [*ordered[len(ordered) // 2 :][:3], ordered[-1]]  # the longest shows what windows do
+    few, longest = ordered[len(ordered) // 2 :][:3], ordered[-1:]
     own = token_logps(model, few, Padded(whole_logits=True), pad, budget)
     limit = 2e-3 if next(model.parameters()).dtype == torch.float32 else 0.3
     padded, known = Padded(), "its head is not a plain matrix"
@@ -121,6 +123,9 @@ def choose_layout(model: Any, examples: Sequence[Example], pad: int, wanted: str
     if obstacle is None:
         tree = Tree(flex=next(model.parameters()).is_cuda)
         off = largest_difference(own, token_logps(model, few, tree, pad, budget))
+        if off <= limit:  # the longest shows what sliding windows do; its full logits may not fit into memory
+            rows = token_logps(model, longest, padded, pad, budget)
+            off = max(off, largest_difference(rows, token_logps(model, longest, tree, pad, budget)))
         if off <= limit:
             log.info("layout: prompt tries; largest difference to one row for each text %.2g nats a token", off)
             return tree

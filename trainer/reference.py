@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate.utils import gather_object
+from accelerate.utils import broadcast_object_list, gather_object
 
 from trainer.batch import make_batch
 from trainer.data import Example
@@ -71,8 +71,13 @@ def hash_weights(model: Any) -> str:
     plain = inner_model(model)
     config = {k: v for k, v in plain.config.to_dict().items() if not k.startswith("_") and k != "transformers_version"}
     digest.update(json.dumps(config, sort_keys=True, default=str).encode())
+    device = next(plain.parameters()).device.type
+    if torch.is_autocast_enabled(device):
+        digest.update(str(torch.get_autocast_dtype(device)).encode())
+    adapters = [tensor for name, tensor in plain.state_dict().items() if ".lora_B" in name]
+    fresh = not any(bool(tensor.any()) for tensor in adapters)  # adapters that do nothing yet
     for name, tensor in sorted(plain.state_dict().items()):
-        if ".lora_" in name:  # adapters are off where they are part of the policy
+        if fresh and ".lora_" in name:
             continue
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
@@ -100,7 +105,9 @@ def add_reference(
     """The examples with the log-probs that `model` gives to each of their texts; ranks share the work."""
     weights = hash_weights(model) if cache else ""
     keys = [[text_key(weights, example.prompt, text) for text in example.texts] for example in examples]
-    known = cache.get(sorted({key for row in keys for key in row})) if cache else {}
+    known = cache.get(sorted({key for row in keys for key in row})) if cache and rank == 0 else {}
+    if ranks > 1:  # all ranks share out the same list, whatever others have written meanwhile
+        (known,) = broadcast_object_list([known])
     missing = [i for i, row in enumerate(keys) if any(key not in known for key in row)]
     if cache:
         log.info("reference log-probs: %d of %d examples known", len(examples) - len(missing), len(examples))
@@ -108,11 +115,11 @@ def add_reference(
     share = missing[rank::ranks]
     for part in compute_logps(model, [examples[i] for i in share], layout, pad=pad, budget=budget):
         fresh = {keys[share[i]][k]: vector for (i, k), vector in part.items()}
-        own |= fresh
+        own = fresh | own  # what was known first stays, here as in the cache
         if cache:
             cache.put(fresh)
     for fresh in gather_object([own]) if ranks > 1 else [own]:
-        known |= fresh
+        known = fresh | known
     return [
         replace(example, reference=tuple(known[key] for key in row))
         for example, row in zip(examples, keys, strict=True)

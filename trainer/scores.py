@@ -46,7 +46,8 @@ class Scores:
 
     def by_example(self, values_S: torch.Tensor) -> torch.Tensor:
         """[S] -> [P, K]; 0 where an example has fewer than K texts."""
-        return values_S[self.texts_PK.clamp(min=0)] * self.present
+        places = self.texts_PK.clamp(min=0)
+        return values_S.index_select(0, places.flatten()).view_as(places) * self.present
 
     @cached_property
     def present(self) -> torch.Tensor:
@@ -112,7 +113,7 @@ def make_scores(
 ) -> Scores:
     """Spread what was computed for each distinct token over the texts that contain it."""
     return Scores(
-        logps_U[batch.steps_N],
+        logps_U.index_select(0, batch.steps_N),
         batch.reference_N if reference_N is None else reference_N,
         batch.text_N,
         batch.length_S,
@@ -121,7 +122,7 @@ def make_scores(
         batch.desirable_P,
         batch.weight_P,
         batch.margin_P,
-        None if kl_U is None else kl_U[batch.steps_N],
+        None if kl_U is None else kl_U.index_select(0, batch.steps_N),
         None if confidence_U is None else confidence_U[batch.steps_N],
     )
 

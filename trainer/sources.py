@@ -37,7 +37,7 @@ def _read_json_lines(path: Path) -> list[Mapping[str, Any]]:
     if not path.is_file():
         raise TrainingInputError(f"{path}: there is no such file")
     rows: list[Mapping[str, Any]] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
         if not line.strip():
             continue
         try:

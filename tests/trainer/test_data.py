@@ -87,7 +87,8 @@ def test_the_prompt_may_stand_inside_both_sides(tokenizer: Any) -> None:
     assert tokenize_rows([inside], tokenizer)[0] == wanted
     strings = {"chosen": "4 * 2 is 8", "rejected": "4 * 2 is 6"}
     (made,) = tokenize_rows([strings], tokenizer)
-    assert tokenizer.decode(made.prompt) == "4 * 2 is "
+    assert tokenizer.decode(made.prompt) == "4 * 2 is"
+    assert tokenizer.decode(made.completions[0]) == " 8<|end|>"
     with pytest.raises(TrainingInputError, match="no common start"):
         tokenize_rows([{"chosen": "a b", "rejected": "c d"}], tokenizer)
 

@@ -17,5 +17,7 @@ def aot(scores: Scores, *, beta: float = 0.1, label_smoothing: float = 0.0) -> t
     Sorting runs over the whole step: the policy's margins have to dominate the reference's as distributions.
     """
     reference_P = scores.reference[:, 0] - scores.reference[:, 1]
-    z_P = beta * (scores.policy_margin.sort().values - reference_P.sort().values)
+    margins, order = scores.policy_margin.sort()
+    sorted_P = beta * (margins - reference_P.sort().values)
+    z_P = torch.zeros_like(sorted_P).index_copy(0, order, sorted_P)  # each loss back to its own pair, for its weight
     return -(1 - label_smoothing) * F.logsigmoid(z_P) - label_smoothing * F.logsigmoid(-z_P)

@@ -13,5 +13,7 @@ TRAITS = Traits(coupled=True)
 
 def aot_unpaired(scores: Scores, *, beta: float = 0.1, label_smoothing: float = 0.0) -> torch.Tensor:
     """As aot, with z = β times the step's sorted chosen log-ratios minus its sorted rejected ones, [P]."""
-    z_P = beta * (scores.ratio[:, 0].sort().values - scores.ratio[:, 1].sort().values)
+    chosen, order = scores.ratio[:, 0].sort()
+    sorted_P = beta * (chosen - scores.ratio[:, 1].sort().values)
+    z_P = torch.zeros_like(sorted_P).index_copy(0, order, sorted_P)  # each loss back to its chosen text
     return -(1 - label_smoothing) * F.logsigmoid(z_P) - label_smoothing * F.logsigmoid(-z_P)

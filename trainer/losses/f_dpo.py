@@ -19,6 +19,7 @@ def f_dpo(scores: Scores, *, beta: float = 0.1, divergence: str = "forward_kl", 
     """-log σ(β (f'(t_w) - f'(t_l)) - margin), [P], where t = π(y)/π_ref(y) and f' is the divergence's derivative.
 
     forward_kl: 1 - 1/t (up to a constant); js: log 2t/(t + 1); alpha: (t^(α-1) - 1)/(α - 1), log t in the limit α = 1.
+    This α is 1 - α of the paper's table, as in TRL.
     """
     link_PK = _link(scores.ratio, divergence, alpha)
     return -F.logsigmoid(beta * (link_PK[:, 0] - link_PK[:, 1]) - scores.margin_P)
