@@ -249,6 +249,8 @@ def test_another_model_may_be_the_reference(student_dir: Path, tmp_path: Path) -
     trainer.train()
     assert abs(read_log(trainer, "loss")[0] - 0.6931) > 1e-3
     assert abs(read_log(trainer, "logps/chosen_change")[0]) > 1e-2
+    with pytest.raises(TrainingInputError, match="as eval_dataset"):
+        trainer.evaluate(make_rows(4))
 
 
 def test_the_reference_may_follow_the_policy(student_dir: Path, tmp_path: Path) -> None:
@@ -353,6 +355,8 @@ def test_settings_that_make_no_sense_are_refused(tmp_path: Path) -> None:
         ({"loss_options": {"dpo": {"gamma": 1}}}, "unknown option 'gamma'"),
         ({"loss_type": "sft", "beta": 0.1}, "none of the losses"),
         ({"guard_action": "panic"}, "guard_action"),
+        ({"guard_chosen_drop": 1.0, "loss_type": "simpo"}, "guard_chosen_drop"),
+        ({"sync_ref_model": True, "loss_type": "simpo"}, "sync_ref_model"),
         ({"max_tokens_per_device": 0}, "max_tokens_per_device"),
     ):
         with pytest.raises(ValueError, match=told):
@@ -373,6 +377,7 @@ def test_data_that_a_loss_cannot_take_is_refused(student_dir: Path, tmp_path: Pa
         ([{**row, "weight": -1.0}], "dpo", "weight is -1.0"),
         ([{**row, "margin": "high"}], "dpo", "margin is 'high'"),
         ([row], "kto", "only one prompt"),
+        ([{**single, "label": "false"}], "kto", "label is 'false'"),
     ):
         args = DPOConfig(output_dir=str(tmp_path), loss_type=loss)
         with pytest.raises(TrainingInputError, match=told):

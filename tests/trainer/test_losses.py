@@ -384,3 +384,15 @@ def test_options_out_of_range_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match=name):
             load_loss(name)[0](make_scores(), **options)
+
+
+@pytest.mark.parametrize("name", ["aot", "aot_unpaired"])
+def test_sorted_losses_go_back_to_their_own_pairs(name: str) -> None:
+    weight_P = torch.tensor([1.0, 0.0, 0.0, 0.0])
+    scores = make_scores(weight_P=weight_P)
+    total_P, _parts = Objective([name])(scores)
+    assert float(total_P[1:].abs().sum()) == 0
+    (grad,) = torch.autograd.grad(total_P.sum(), scores.policy_N)
+    touched = {int(text) for text in scores.text_N[grad != 0]}
+    assert 0 in touched
+    assert touched <= ({0, 1} if name == "aot" else {0, 1, 3, 5, 7})  # unpaired: whichever rejected text is level

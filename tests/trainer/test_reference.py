@@ -121,3 +121,19 @@ def test_ranks_share_the_work_and_both_have_all(student_dir: Path, monkeypatch: 
     monkeypatch.setattr(trainer.reference, "gather_object", lambda own: parts)
     both = run(model, examples, rank=0, ranks=2)
     assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(alone, both, strict=True))
+
+
+def test_what_a_run_used_is_what_the_cache_gives_its_restart(
+    student_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also for a text that several examples share, and that is computed more than once."""
+    monkeypatch.setattr(trainer.reference, "TOGETHER", 5)
+    pairs = [
+        Example(e.prompt, (e.completions[0], (*other.completions[1], 7)), "x")
+        for e in make_examples(4)
+        for other in make_examples(6)
+    ]
+    cache = ReferenceCache(tmp_path / "reference.sqlite")
+    first = run(make_model(student_dir), pairs, cache=cache, budget=150)
+    again = run(make_model(student_dir), pairs, cache=cache, budget=150)
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
