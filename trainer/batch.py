@@ -7,18 +7,40 @@ after another; P examples, K completions of an example.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 import torch
 
 from trainer.data import Example
 from trainer.packing import Plan
+from trainer.trie import common_prefix
 
 
-@dataclass(frozen=True)
-class MicroBatch:
+@dataclass(frozen=True, kw_only=True)
+class TextIndex:
+    """Whose the tokens and the texts are: what a micro-batch and the scores of it have in common."""
+
+    text_N: torch.Tensor
+    length_S: torch.Tensor
+    """Completion tokens of each text, end token included."""
+    texts_PK: torch.Tensor
+    """Texts of each example, best first; -1 where it has fewer than K."""
+    mismatched_P: torch.Tensor
+    """Text that belongs to another prompt (data.add_mismatched), or -1."""
+    desirable_P: torch.Tensor
+    weight_P: torch.Tensor
+    margin_P: torch.Tensor
+
+    def to(self, device: Any) -> Self:
+        """The same on another device."""
+        values = ((f.name, getattr(self, f.name)) for f in fields(self))
+        return replace(self, **{name: v.to(device) for name, v in values if isinstance(v, torch.Tensor)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class MicroBatch(TextIndex):
     """Rows of tries for the model, and where to read each text's log-probs."""
 
     tokens_BT: torch.Tensor
@@ -34,20 +56,12 @@ class MicroBatch:
     """Flat index of the token before it, whose hidden state predicts it."""
     steps_N: torch.Tensor
     """Which distinct token each token of each text is."""
-    text_N: torch.Tensor
-    length_S: torch.Tensor
-    """Completion tokens of each text, end token included."""
-    texts_PK: torch.Tensor
-    """Texts of each example, best first; -1 where it has fewer than K."""
-    mismatched_P: torch.Tensor
-    """Text that belongs to another prompt (data.add_mismatched), or -1."""
-    desirable_P: torch.Tensor
-    weight_P: torch.Tensor
-    margin_P: torch.Tensor
     reference_N: torch.Tensor | None
     """Reference log-probs in nats, where the examples have them."""
     ghost: bool
     wheres: tuple[str, ...]
+    owners: tuple[tuple[int, int], ...]
+    """Of each text, the example among those that the batch was made from, and which of its texts it is."""
     tokens: int
     """Tokens in the rows, padding not counted."""
     context: int
@@ -55,11 +69,12 @@ class MicroBatch:
     sequence_tokens: int
     """Tokens of all texts with their prompts: what one sequence for each text would compute."""
 
-    def to(self, device: Any) -> MicroBatch:
-        """The same on another device."""
-        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        tensors = {name: v for name, v in values.items() if isinstance(v, torch.Tensor)}
-        return MicroBatch(**values | {name: v.to(device, non_blocking=True) for name, v in tensors.items()})
+    def spread(self, values_U: torch.Tensor) -> torch.Tensor:
+        """What was computed for each distinct token, for all texts that contain it: [U] -> [N].
+
+        By index_select: the gradient of plain indexing is summed in any order, even on the CPU.
+        """
+        return values_U.index_select(0, self.steps_N)
 
     @property
     def targets_U(self) -> torch.Tensor:
@@ -133,6 +148,7 @@ def make_batch(
         reference_N=reference,
         ghost=plan.ghost,
         wheres=tuple(examples[i].where for i in numbers),
+        owners=tuple(owned),
         tokens=int(filled_BT.sum()),
         context=int(depth_BT.sum() + filled_BT.sum()),
         sequence_tokens=sum(len(examples[i].prompt) + length for (i, _), length in zip(owned, lengths, strict=True)),
@@ -146,8 +162,5 @@ def _common_starts(
     starts = [0] * len(owned)
     for s, (i, k) in enumerate(owned):
         if k == 0 and len(examples[i].texts) == 2:
-            a, b = path_S[s], path_S[s + 1]
-            limit = min(len(a), len(b))
-            differ = np.flatnonzero(a[:limit] != b[:limit])
-            starts[s] = starts[s + 1] = int(differ[0]) if len(differ) else limit
+            starts[s] = starts[s + 1] = common_prefix(path_S[s].tolist(), path_S[s + 1].tolist())
     return starts

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trainer.errors import TrainingInputError
+from trainer.trie import common_prefix
 
 Turns = Sequence[Mapping[str, Any]]
 
@@ -45,13 +46,11 @@ def complete_prompt(chosen: Any, rejected: Any, where: str) -> tuple[Any, Any, A
     Strings are cut at the last white space of the common part, so that no word is torn; conversations between turns.
     """
     if isinstance(chosen, str):
-        differ = (i for i, (a, b) in enumerate(zip(chosen, rejected, strict=False)) if a != b)
-        common = chosen[: next(differ, min(len(chosen), len(rejected)))]
+        common = chosen[: common_prefix(chosen, rejected)]
         # A space belongs to the word behind it, as tokenizers have it; a line break ends the prompt.
         cut = max((i + (letter != " ") for i, letter in enumerate(common) if letter.isspace()), default=0)
     else:
-        same = [a == b for a, b in zip(chosen, rejected, strict=False)]
-        cut = same.index(False) if False in same else len(same)
+        cut = common_prefix(chosen, rejected)
     if not cut:
         raise TrainingInputError(f"{where}: no prompt, and chosen and rejected have no common start")
     return chosen[:cut], chosen[cut:], rejected[cut:]

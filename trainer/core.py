@@ -172,9 +172,9 @@ class CoreTrainer(Trainer):
                     losses_P, parts = self.objective(scores)
                     part = losses_P.sum() * (0.0 if batch.ghost else ranks / pairs)
                     loss = loss + part.detach()
-                    self._note("train", batch, {f"loss/{name}": values for name, values in parts.items()})
+                    self._note(batch, {f"loss/{name}": values for name, values in parts.items()})
                 self.accelerator.backward(part)
-            self._note("train", batch, self._measure(scores))
+            self._note(batch, self._measure(scores))
             if not batch.ghost:
                 self._speed.add(batch)
         return loss
@@ -193,7 +193,7 @@ class CoreTrainer(Trainer):
         with torch.no_grad():
             own = [self._score(model, batch) for batch in batches]
         mine = [None if batch.ghost else scores.to("cpu") for batch, scores in zip(batches, own, strict=True)]
-        gathered: list[list[Scores | None]] = gather_object([mine]) if self.args.world_size > 1 else [mine]
+        gathered: list[list[Scores | None]] = gather_object([mine])
         joined = join_scores([scores for rank in gathered for scores in rank if scores is not None])
         leaves = [values.requires_grad_() for values in _leaves(joined)]
         losses_P, parts = self.objective(joined)
@@ -215,22 +215,22 @@ class CoreTrainer(Trainer):
     def _score(self, model: Any, batch: MicroBatch) -> Scores:
         """The policy's log-probs of a micro-batch."""
         made = self.layout.forward(model, batch, request_for(batch, confidence=self.objective.traits.confidence))
-        return make_scores(batch, made["logps_U"], confidence_U=made.get("confidence_U"))
+        return make_scores(batch, made)
 
     # --- what is told ---
 
     def _measure(self, scores: Scores) -> dict[str, torch.Tensor]:
         return text_metrics(scores)
 
-    def _note(self, mode: str, batch: MicroBatch, vectors: Mapping[str, torch.Tensor]) -> None:
+    def _note(self, batch: MicroBatch, vectors: Mapping[str, torch.Tensor]) -> None:
         if not batch.ghost:
-            self._buffers[mode].add(vectors)
+            self._buffers["train"].add(vectors)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the means over all ranks' examples since the last line, and the speed."""
         if "loss" in logs:
             sums = self._buffers["train"].drain()
-            means = merge_means(gather_object([sums]) if self.args.world_size > 1 else [sums])
+            means = merge_means(gather_object([sums]))
             logs = {**logs, **means, **self._speed.read()}
         super().log(logs, start_time)
 
@@ -272,7 +272,7 @@ class CoreTrainer(Trainer):
                 losses_P, parts = self.objective(join_scores(scored))
                 buffer.add({"loss": losses_P, **{f"loss/{name}": values for name, values in parts.items()}})
         sums = buffer.drain()
-        means = merge_means(gather_object([sums]) if self.args.world_size > 1 else [sums])
+        means = merge_means(gather_object([sums]))
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in means.items()}
         super().log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)

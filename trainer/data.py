@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from trainer.conversations import complete_prompt, render
@@ -84,7 +84,7 @@ def tokenize_rows(
             if overlong == "drop" or excess >= len(example.prompt):
                 dropped += 1
                 continue
-            example = Example(**{**vars(example), "prompt": example.prompt[excess:]})
+            example = replace(example, prompt=example.prompt[excess:])
             cut += 1
         examples.append(example)
     total = dropped + len(examples)
@@ -213,5 +213,5 @@ def add_mismatched(examples: Sequence[Example]) -> list[Example]:
     for i, example in enumerate(examples):
         others = (examples[(i + step) % len(examples)] for step in range(1, len(examples)))
         other = next(o for o in others if o.prompt != example.prompt)
-        made.append(Example(**{**vars(example), "mismatched": other.completions[0]}))
+        made.append(replace(example, mismatched=other.completions[0]))
     return made

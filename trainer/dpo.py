@@ -1,8 +1,8 @@
 """DPOTrainer: preference training against a reference.
 
-The reference is the policy as it was at the start, or another model, or the base under an adapter. Its log-probs are
-computed once, per token, before the first update (reference.py); a model is kept only for losses that read its whole
-distribution, and for a reference that moves.
+The reference is the policy as it was at the start, or another model. Its log-probs are computed once, per token, before
+the first update (reference.py); a model is kept only for losses that read its whole distribution, and for a reference
+that moves.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from trainer.config import DPOConfig
 from trainer.core import CoreTrainer, Rows, disable_dropout, on_each
 from trainer.data import Example
 from trainer.errors import ReferenceMismatch, TrainingInputError
-from trainer.head import Request, attach, find_head, inner_model
+from trainer.head import attach, find_head, inner_model
 from trainer.layouts import choose_layout, request_for
 from trainer.metrics import length_edges, preference_metrics
 from trainer.reference import ReferenceCache, add_reference
@@ -148,19 +148,10 @@ class DPOTrainer(CoreTrainer):
         traits = self.objective.traits
         reference = self._reference
         with torch.no_grad(), self._reference_weights(), self._reference_layout.prepare(inner_model(reference)):
-            logps_U = self._reference_layout.forward(reference, batch, request_for(batch))["logps_U"]
-            against = None
-            if traits.kl:
-                wanted = Request(batch.parents_U, batch.targets_U, hidden=True)
-                against = (self._reference_layout.forward(reference, batch, wanted)["hidden_UD"], find_head(reference))
+            theirs = self._reference_layout.forward(reference, batch, request_for(batch, hidden=traits.kl))
+        against = (theirs["hidden_UD"], find_head(reference)) if traits.kl else None
         made = self.layout.forward(model, batch, request_for(batch, confidence=traits.confidence, against=against))
-        return make_scores(
-            batch,
-            made["logps_U"],
-            reference_N=logps_U[batch.steps_N],
-            kl_U=made.get("kl_U"),
-            confidence_U=made.get("confidence_U"),
-        )
+        return make_scores(batch, made, batch.spread(theirs["logps_U"]))
 
     def _measure(self, scores: Scores) -> dict[str, torch.Tensor]:
         sides = not (self.args.skip_shared and self.model.training)

@@ -26,7 +26,7 @@ class Request:
     targets_U: torch.Tensor
     confidence: bool = False
     hidden: bool = False
-    """Return the hidden states [U, D] instead of log-probs."""
+    """Also return the hidden states [U, D]."""
     against: tuple[torch.Tensor, Head] | None = None
     """The reference's hidden states at the same positions and its head: also return KL(reference ‖ policy)."""
     whole_logits: bool = False
@@ -56,7 +56,7 @@ def inner_model(model: Any) -> Any:
 
 
 def _compute(model: Any, forward: Any, request: Request, *args: Any, **options: Any) -> dict[str, torch.Tensor]:
-    if request.whole_logits and request.against is not None:
+    if request.whole_logits and (request.hidden or request.against is not None):
         raise TrainingInputError("losses over the whole vocabulary (tdpo1, tdpo2) need a head that is a plain matrix")
     if request.whole_logits:
         logits_UV = forward(*args, **options).logits.flatten(0, 1).index_select(0, request.parents_U).float()
@@ -66,10 +66,9 @@ def _compute(model: Any, forward: Any, request: Request, *args: Any, **options: 
     backbone = getattr(model, model.base_model_prefix)
     output = backbone(*args, **{name: value for name, value in options.items() if value is not None})
     hidden = output[0] if not isinstance(output, Mapping) else output["last_hidden_state"]
-    # index_select, since the gradient of plain indexing is summed in any order, even on the CPU
+    # index_select, as in MicroBatch.spread
     hidden_UD = hidden.flatten(0, 1).index_select(0, request.parents_U)
-    if request.hidden:
-        return {"hidden_UD": hidden_UD}
+    made = {"hidden_UD": hidden_UD} if request.hidden else {}
     head = find_head(model)
     device = hidden_UD.device.type
     if torch.is_autocast_enabled(device):
@@ -78,7 +77,7 @@ def _compute(model: Any, forward: Any, request: Request, *args: Any, **options: 
         head = Head(head.weight_VD.to(hidden_UD.dtype), head.bias_V, head.scale, head.softcap)
     with torch.autocast(device, enabled=False):
         logps_U, confidence_U = linear_logps(hidden_UD, head, request.targets_U, confidence=request.confidence)
-        made = {"logps_U": logps_U}
+        made["logps_U"] = logps_U
         if confidence_U is not None:
             made["confidence_U"] = confidence_U
         if request.against is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
@@ -89,7 +90,7 @@ class Padded:
         return sdpa_kernel(NOT_CUDNN) if on_cuda else nullcontext()
 
     def forward(self, model: Any, batch: MicroBatch, request: Request) -> dict[str, torch.Tensor]:
-        request.whole_logits = self.whole_logits and not request.hidden
+        request = replace(request, whole_logits=self.whole_logits)
         made: dict[str, torch.Tensor] = model(
             input_ids=batch.tokens_BT, attention_mask=batch.filled_BT.long(), use_cache=False, request=request
         )
@@ -110,16 +111,16 @@ def choose_layout(model: Any, examples: Sequence[Example], pad: int, wanted: str
     few, longest = ordered[len(ordered) // 2 :][:3], ordered[-1:]
     own = token_logps(model, few, Padded(whole_logits=True), pad, budget)
     limit = 2e-3 if next(model.parameters()).dtype == torch.float32 else 0.3
-    padded, known = Padded(), "its head is not a plain matrix"
+    padded, strange = Padded(), "its head is not a plain matrix"
     if has_plain_head(model):
         off = largest_difference(own, token_logps(model, few, padded, pad, budget))
-        known = "" if off <= limit else f"log-probs from the head in chunks are off by {off:.2g} nats a token"
-    if known:
-        log.warning("%s: full logits are used, which take more memory", known)
+        strange = "" if off <= limit else f"log-probs from the head in chunks are off by {off:.2g} nats a token"
+    if strange:
+        log.warning("%s: full logits are used, which take more memory", strange)
         padded = Padded(whole_logits=True)
     if wanted == "padded":
         return padded
-    obstacle = find_obstacle(model) or known or None
+    obstacle = find_obstacle(model) or strange or None
     if obstacle is None:
         tree = Tree(flex=next(model.parameters()).is_cuda)
         off = largest_difference(own, token_logps(model, few, tree, pad, budget))
@@ -147,19 +148,26 @@ def find_obstacle(model: Any) -> str | None:
     return None
 
 
-@torch.no_grad()
 def token_logps(model: Any, examples: Sequence[Example], layout: Layout, pad: int, budget: int) -> list[torch.Tensor]:
     """Log-probs of every token of every text, as a list of fp32 vectors on the CPU, text by text."""
-    device = next(model.parameters()).device
-    needed = max(example.length * len(example.texts) for example in examples)
+    budget = max(budget, *(example.length * len(example.texts) for example in examples))
     made: list[torch.Tensor] = []
     for example in examples:
-        for plan in layout.fill(layout.units([example], max(budget, needed)), max(budget, needed)):
-            batch = make_batch(plan, [example], pad, multiple=layout.multiple).to(device)
-            with layout.prepare(inner_model(model)):
-                logps_U = layout.forward(model, batch, request_for(batch))["logps_U"]
-            made += torch.split(logps_U[batch.steps_N].float().cpu(), batch.length_S.tolist())
+        for plan in layout.fill(layout.units([example], budget), budget):
+            made += score_plan(model, plan, [example], layout, pad).values()
     return made
+
+
+@torch.no_grad()
+def score_plan(
+    model: Any, plan: Plan, examples: Sequence[Example], layout: Layout, pad: int
+) -> dict[tuple[int, int], torch.Tensor]:
+    """Log-probs of the tokens of each (example, text) in a plan, fp32 on the CPU."""
+    device = next(model.parameters()).device
+    batch = make_batch(plan, examples, pad, multiple=layout.multiple).to(device)
+    with layout.prepare(inner_model(model)):
+        logps_N = batch.spread(layout.forward(model, batch, request_for(batch))["logps_U"])
+    return dict(zip(batch.owners, torch.split(logps_N.float().cpu(), batch.length_S.tolist()), strict=True))
 
 
 def largest_difference(a: Sequence[torch.Tensor], b: Sequence[torch.Tensor]) -> float:

@@ -20,10 +20,9 @@ import numpy as np
 import torch
 from accelerate.utils import broadcast_object_list, gather_object
 
-from trainer.batch import make_batch
 from trainer.data import Example
 from trainer.head import inner_model
-from trainer.layouts import Layout, request_for
+from trainer.layouts import Layout, score_plan
 
 log = logging.getLogger(__name__)
 
@@ -74,9 +73,9 @@ def hash_weights(model: Any) -> str:
     device = next(plain.parameters()).device.type
     if torch.is_autocast_enabled(device):
         digest.update(str(torch.get_autocast_dtype(device)).encode())
-    adapters = [tensor for name, tensor in plain.state_dict().items() if ".lora_B" in name]
-    fresh = not any(bool(tensor.any()) for tensor in adapters)  # adapters that do nothing yet
-    for name, tensor in sorted(plain.state_dict().items()):
+    weights = plain.state_dict()
+    fresh = not any(bool(v.any()) for name, v in weights.items() if ".lora_B" in name)  # adapters that do nothing yet
+    for name, tensor in sorted(weights.items()):
         if fresh and ".lora_" in name:
             continue
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -106,8 +105,7 @@ def add_reference(
     weights = hash_weights(model) if cache else ""
     keys = [[text_key(weights, example.prompt, text) for text in example.texts] for example in examples]
     known = cache.get(sorted({key for row in keys for key in row})) if cache and rank == 0 else {}
-    if ranks > 1:  # all ranks share out the same list, whatever others have written meanwhile
-        (known,) = broadcast_object_list([known])
+    (known,) = broadcast_object_list([known])  # the same for all ranks, whatever others have written meanwhile
     missing = [i for i, row in enumerate(keys) if any(key not in known for key in row)]
     if cache:
         log.info("reference log-probs: %d of %d examples known", len(examples) - len(missing), len(examples))
@@ -118,7 +116,7 @@ def add_reference(
         own = fresh | own  # what was known first stays, here as in the cache
         if cache:
             cache.put(fresh)
-    for fresh in gather_object([own]) if ranks > 1 else [own]:
+    for fresh in gather_object([own]):
         known = fresh | known
     return [
         replace(example, reference=tuple(known[key] for key in row))
@@ -130,24 +128,16 @@ TOGETHER = 256
 """Examples that are packed together."""
 
 
-@torch.no_grad()
 def compute_logps(
     model: Any, examples: Sequence[Example], layout: Layout, *, pad: int, budget: int
 ) -> Iterator[dict[tuple[int, int], Vector]]:
     """For some examples at a time, the log-probs of each (example, text)."""
-    device = next(model.parameters()).device
     order = sorted(range(len(examples)), key=lambda i: (examples[i].prompt, i))  # a prompt's examples share a trie
     for start in range(0, len(order), TOGETHER):
         numbers = order[start : start + TOGETHER]
         group = [examples[i] for i in numbers]
         made: dict[tuple[int, int], Vector] = {}
-        with layout.prepare(inner_model(model)):
-            for plan in layout.fill(layout.units(group, budget), budget):
-                batch = make_batch(plan, group, pad, multiple=layout.multiple)
-                own = sorted({i for row in plan.rows for block in row for i, _ in block.owners})
-                texts = [(numbers[i], k) for i in own for k in range(len(group[i].texts))]
-                moved = batch.to(device)
-                logps_U = layout.forward(model, moved, request_for(moved))["logps_U"]
-                vectors = torch.split(logps_U[moved.steps_N].float().cpu(), batch.length_S.tolist())
-                made |= {text: vector.numpy() for text, vector in zip(texts, vectors, strict=True)}
+        for plan in layout.fill(layout.units(group, budget), budget):
+            scored = score_plan(model, plan, group, layout, pad)
+            made |= {(numbers[i], k): vector.numpy() for (i, k), vector in scored.items()}
         yield made

@@ -5,40 +5,27 @@ Shape suffixes: S texts, N their completion tokens one text after another, P exa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
 import torch
 
-from trainer.batch import MicroBatch
+from trainer.batch import MicroBatch, TextIndex
 
 
-@dataclass
-class Scores:
+@dataclass(frozen=True, kw_only=True)
+class Scores(TextIndex):
     """Per-token log-probs in nats with the index of who owns them, and the sums that most losses need."""
 
     policy_N: torch.Tensor
     reference_N: torch.Tensor | None
     """None for losses without a reference."""
-    text_N: torch.Tensor
-    length_S: torch.Tensor
-    texts_PK: torch.Tensor
-    """Texts of each example, best first; -1 where an example has fewer."""
-    mismatched_P: torch.Tensor
-    """A text that belongs to another prompt, or -1."""
-    desirable_P: torch.Tensor
-    weight_P: torch.Tensor
-    margin_P: torch.Tensor
     kl_N: torch.Tensor | None = None
     """KL(reference ‖ policy) over the whole vocabulary at each token, for losses that ask for it."""
     confidence_N: torch.Tensor | None = None
     """log Σ_v p(v)² of the policy at each token, without gradient, for losses that ask for it."""
-
-    def to(self, device: str) -> Scores:
-        """The same on another device, without gradients."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Scores(**{n: v.detach().to(device) if isinstance(v, torch.Tensor) else v for n, v in values.items()})
 
     def text_sums(self, values_N: torch.Tensor) -> torch.Tensor:
         """Sum over each text's tokens, [S]."""
@@ -103,27 +90,14 @@ class Scores:
         return self.reference_N
 
 
-def make_scores(
-    batch: MicroBatch,
-    logps_U: torch.Tensor,
-    *,
-    reference_N: torch.Tensor | None = None,
-    kl_U: torch.Tensor | None = None,
-    confidence_U: torch.Tensor | None = None,
-) -> Scores:
-    """Spread what was computed for each distinct token over the texts that contain it."""
+def make_scores(batch: MicroBatch, made: Mapping[str, torch.Tensor], reference_N: torch.Tensor | None = None) -> Scores:
+    """Scores of what the model made of a batch (head.py); the reference is the batch's own where none is given."""
     return Scores(
-        logps_U.index_select(0, batch.steps_N),
-        batch.reference_N if reference_N is None else reference_N,
-        batch.text_N,
-        batch.length_S,
-        batch.texts_PK,
-        batch.mismatched_P,
-        batch.desirable_P,
-        batch.weight_P,
-        batch.margin_P,
-        None if kl_U is None else kl_U.index_select(0, batch.steps_N),
-        None if confidence_U is None else confidence_U[batch.steps_N],
+        **{f.name: getattr(batch, f.name) for f in fields(TextIndex)},
+        policy_N=batch.spread(made["logps_U"]),
+        reference_N=batch.reference_N if reference_N is None else reference_N,
+        kl_N=batch.spread(made["kl_U"]) if "kl_U" in made else None,
+        confidence_N=batch.spread(made["confidence_U"]) if "confidence_U" in made else None,
     )
 
 
@@ -139,22 +113,11 @@ def join_scores(parts: Sequence[Scores]) -> Scores:
         mismatched.append(torch.where(part.mismatched_P >= 0, part.mismatched_P + first, -1))
         first += len(part.length_S)
 
-    def join(name: str) -> torch.Tensor:
-        return torch.cat([getattr(part, name).detach() for part in parts])
-
-    def join_if_there(name: str) -> torch.Tensor | None:
-        return None if getattr(parts[0], name) is None else join(name)
-
-    return Scores(
-        join("policy_N"),
-        join_if_there("reference_N"),
-        torch.cat(owners),
-        join("length_S"),
-        torch.cat(texts),
-        torch.cat(mismatched),
-        join("desirable_P"),
-        join("weight_P"),
-        join("margin_P"),
-        join_if_there("kl_N"),
-        join_if_there("confidence_N"),
-    )
+    moved = {"text_N": owners, "texts_PK": texts, "mismatched_P": mismatched}  # they hold numbers of texts
+    plain = {
+        f.name: [getattr(part, f.name).detach() for part in parts]
+        for f in fields(Scores)
+        if f.name not in moved and getattr(parts[0], f.name) is not None
+    }
+    absent: dict[str, Any] = {"reference_N": None}
+    return Scores(**absent | {name: torch.cat(values) for name, values in (plain | moved).items()})

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -83,8 +84,8 @@ def build_trie(prompt: Sequence[int], completions: Sequence[Sequence[int]]) -> T
     )
 
 
-def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
-    """Number of leading tokens that both have."""
+def common_prefix(a: Sequence[Any], b: Sequence[Any]) -> int:
+    """Number of leading items (tokens, letters, turns) that both have."""
     limit = min(len(a), len(b))
     return next((i for i in range(limit) if a[i] != b[i]), limit)
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from errata.training import Trained
+    from errata.config import ErrataSettings
+    from errata.training import Progress, Trained
 
 TAKES_SETTINGS = True
 
@@ -23,8 +24,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
-    from errata.config import ErrataSettings
     from errata.training import train
+
+    return train_and_tell(train, "pairs", arguments, rest)
+
+
+def train_and_tell(
+    train: Callable[[ErrataSettings, Progress], Trained], what: str, arguments: argparse.Namespace, rest: Sequence[str]
+) -> int:
+    """Read the settings, train on `what`, and say how it went."""
+    from errata.config import ErrataSettings
     from errata.ui import Bars, show_log
     from pipeline.loading import load_settings, parse_overrides
 
@@ -32,7 +41,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     show_log("trainer")
     with Bars() as bars:
         trained = train(settings, bars)
-    tell(trained, "pairs", as_json=arguments.json)
+    tell(trained, what, as_json=arguments.json)
     return 0
 
 

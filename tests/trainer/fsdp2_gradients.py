@@ -30,7 +30,7 @@ def learn(model: torch.nn.Module, layout: Layout, rank: int, ranks: int) -> None
     step = StepMaker(layout, 0, 24, rank, ranks)(make_examples())
     for batch in step["batches"]:
         with layout.prepare(model):
-            scores = make_scores(batch, layout.forward(model, batch, request_for(batch))["logps_U"])
+            scores = make_scores(batch, layout.forward(model, batch, request_for(batch)))
             losses_P, _ = Objective(["simpo", "sft"])(scores)
             (losses_P.sum() * (0.0 if batch.ghost else ranks / step["pairs"])).backward()
 

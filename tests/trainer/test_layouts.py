@@ -105,8 +105,7 @@ def learn(
     step = StepMaker(layout, 0, budget)(known)
     for batch in step["batches"]:
         with layout.prepare(model):
-            logps_U = layout.forward(model, batch, request_for(batch))["logps_U"]
-            scores = make_scores(batch, logps_U)
+            scores = make_scores(batch, layout.forward(model, batch, request_for(batch)))
             losses_P, _ = objective(scores)
             (losses_P.sum() / step["pairs"]).backward()
         for p, where in enumerate(batch.wheres):
@@ -282,7 +281,7 @@ def test_on_a_gpu_flex_attention_learns_what_sdpa_learns(family: str) -> None:
         for batch in step["batches"]:
             moved = batch.to("cuda")
             with layout.prepare(model):
-                scores = make_scores(moved, layout.forward(model, moved, request_for(moved))["logps_U"])
+                scores = make_scores(moved, layout.forward(model, moved, request_for(moved)))
                 losses_P, _ = Objective(["sft"])(scores)
                 losses_P.sum().backward()
         made.append({n: p.grad.clone() for n, p in model.named_parameters()})
