@@ -164,12 +164,12 @@ def make_arguments(settings: ErrataSettings, fit: FitSettings, output: Path) -> 
 
 def student_model(settings: ErrataSettings, fit: FitSettings) -> str:
     """The model to train. Raises ConfigError where there is none on this machine."""
-    model = fit.model or (settings.student.model if settings.student.engine == "transformers" else None)
+    model = fit.model or settings.student.local_model
     if model is None:
         name = "train" if fit is settings.train else "sft"
         raise ConfigError(f"{name}.model: is required, since the student is not a model on this machine")
     if Path(model).is_dir():
-        from pipeline.engines.transformers import check_folder
+        from pipeline.identity import check_folder
 
         check_folder(Path(model))
     return str(model)

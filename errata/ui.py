@@ -1,23 +1,13 @@
-"""The terminal: progress bars, tables, and numbers as people write them. Progress goes to stderr, results to stdout."""
+"""The terminal: tables, and numbers as people write them. Results go to stdout, logs to stderr."""
 
 from __future__ import annotations
 
 import logging
 import sys
 from collections.abc import Mapping
-from types import TracebackType
 
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
 from pipeline.evaluate import Accuracy, Evaluation
@@ -33,37 +23,6 @@ def show_log(name: str) -> None:
     if not logger.handlers:
         logger.addHandler(RichHandler(console=err, show_time=False, show_path=False, show_level=False))
         logger.setLevel(logging.INFO)
-
-
-class Bars:
-    """One progress bar a stage, with elapsed and remaining time; an instance is a `pipeline.run.Progress`."""
-
-    def __init__(self) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description:<16}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("ETA"),
-            TimeRemainingColumn(),
-            console=err,
-            disable=not err.is_terminal,
-        )
-        self._tasks: dict[str, TaskID] = {}
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        if stage not in self._tasks:
-            self._tasks[stage] = self._progress.add_task(stage, total=total)
-        self._progress.update(self._tasks[stage], completed=done, total=total)
-
-    def __enter__(self) -> Bars:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
 
 
 def print_summary(summary: Summary) -> None:
@@ -89,6 +48,28 @@ def print_summary(summary: Summary) -> None:
     table.add_row(
         "contamination", f"{summary.rejected_contamination:.1%}", "estimated right answers among the rejected"
     )
+    out.print(table)
+    if any(use.requests or use.completions for use in summary.usage.values()):
+        print_use(summary)
+
+
+def print_use(summary: Summary) -> None:
+    """The table of engines: what each wrote for the run, and what this call asked."""
+    table = Table(title="What the engines did", title_justify="left")
+    for column in ("engine", "texts", "tokens in", "tokens out", "cost", "from cache", "requests", "retries", "errors"):
+        table.add_column(column, justify="left" if column in ("engine", "errors") else "right")
+    for name, use in summary.usage.items():
+        table.add_row(
+            name,
+            f"{use.completions:,}",
+            f"{use.prompt_tokens:,}",
+            f"{use.completion_tokens:,}",
+            "" if use.cost is None else f"{use.cost:,.4f}",
+            f"{use.from_cache:,}",
+            f"{use.requests:,}",
+            f"{use.retries:,}",
+            _listed(use.errors),
+        )
     out.print(table)
 
 

@@ -10,20 +10,53 @@ import asyncio
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
+from typing import NamedTuple
 
-from pipeline.engines.base import Engine, Request
-from pipeline.errors import ConfigError
-from pipeline.types import Completion, Message, SamplingParams
+from pipeline.budget import Budget
+from pipeline.engines.base import Engine, Request, join_samples, settle
+from pipeline.errors import ConfigError, RequestFailed
+from pipeline.types import Completion, Message, SamplingParams, Usage
 
-SCHEMA = "CREATE TABLE IF NOT EXISTS completions (key BLOB PRIMARY KEY, completion TEXT NOT NULL) WITHOUT ROWID"
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS completions (key BLOB PRIMARY KEY, completion TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS spending (
+    run TEXT, engine TEXT, completions INTEGER, prompt_tokens INTEGER, completion_tokens INTEGER, cost REAL,
+    PRIMARY KEY (run, engine)
+) WITHOUT ROWID;
+"""
+SPEND = """
+INSERT INTO spending VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+    completions = completions + excluded.completions,
+    prompt_tokens = prompt_tokens + excluded.prompt_tokens,
+    completion_tokens = completion_tokens + excluded.completion_tokens,
+    cost = cost + excluded.cost
+"""
+Cost = Callable[[Usage], float | None]
 
 
 def completion_key(identity: str, messages: Sequence[Message], params: SamplingParams, index: int) -> bytes:
     """SHA-256 of everything that sample `index` of a request depends on."""
     parts = [identity, [[m.role, m.content] for m in messages], params.model_dump(), index]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True).encode()).digest()
+
+
+class Paid(NamedTuple):
+    """What an engine wrote for a run; `cost` is None where it has no prices."""
+
+    run: str
+    engine: str
+    completions: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+
+    @property
+    def tokens(self) -> int:
+        """Tokens read and written."""
+        return self.prompt_tokens + self.completion_tokens
 
 
 class CompletionCache:
@@ -35,7 +68,7 @@ class CompletionCache:
             self._db = sqlite3.connect(path, timeout=60)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.execute(SCHEMA)
+            self._db.executescript(SCHEMA)
         except sqlite3.DatabaseError as error:
             raise ConfigError(f"completion cache {path}: {error}; move the file away to start a new one") from error
 
@@ -44,11 +77,18 @@ class CompletionCache:
         row = self._db.execute("SELECT completion FROM completions WHERE key = ?", (key,)).fetchone()
         return Completion.model_validate_json(row[0]) if row else None
 
-    def put(self, items: Iterable[tuple[bytes, Completion]]) -> None:
-        """Store all or nothing; a key that is there already keeps its value."""
+    def put(self, items: Sequence[tuple[bytes, Completion]], paid: Paid | None = None) -> None:
+        """Store all or nothing, with what was paid for it; a key that is there already keeps its value."""
         rows = [(key, completion.model_dump_json()) for key, completion in items]
         with self._db:
             self._db.executemany("INSERT OR IGNORE INTO completions VALUES (?, ?)", rows)
+            if paid is not None:
+                self._db.execute(SPEND, paid)
+
+    def spent(self, run: str) -> dict[str, Paid]:
+        """What all calls of a run have paid, by engine; stored together with the texts, so it survives a kill."""
+        rows = self._db.execute("SELECT * FROM spending WHERE run = ? ORDER BY engine", (run,))
+        return {row[1]: Paid(*row) for row in rows}
 
     def close(self) -> None:
         """Close the file."""
@@ -58,10 +98,19 @@ class CompletionCache:
 class CachedEngine(Engine):
     """Answers from the cache, asks the engine for what is missing, and asks once for what is wanted twice at a time."""
 
-    def __init__(self, engine: Engine, cache: CompletionCache) -> None:
-        self.engine, self.cache = engine, cache
-        self.name, self.group_size = engine.name, engine.group_size
-        self.hits = self.asked = 0
+    def __init__(
+        self,
+        engine: Engine,
+        cache: CompletionCache,
+        *,
+        run: str = "",
+        cost: Cost = lambda usage: None,
+        budget: Budget | None = None,
+    ) -> None:
+        self.engine, self.cache, self.run, self.cost = engine, cache, run, cost
+        self.budget = budget
+        self.name, self.meter = engine.name, engine.meter
+        self.group_size, self.capacity = engine.group_size, engine.capacity
         self._under_way: dict[bytes, asyncio.Future[None]] = {}
 
     @property
@@ -71,64 +120,130 @@ class CachedEngine(Engine):
     async def complete(
         self, messages: Sequence[Message], *, n: int = 1, params: SamplingParams, offset: int = 0
     ) -> list[Completion]:
-        request = Request(messages=tuple(messages), params=params, n=n, offset=offset)
-        key = completion_key(self.identity, messages, params, offset)
-        while key in self._under_way:  # the same request is being asked: wait, then look again
-            await asyncio.shield(self._under_way[key])
-        done = self._under_way[key] = asyncio.get_running_loop().create_future()
-        try:
-            (result,) = await self.complete_many([request])
-        finally:
-            del self._under_way[key]
-            done.set_result(None)
+        (result,) = await self.complete_many([Request(messages=tuple(messages), params=params, n=n, offset=offset)])
         if isinstance(result, Exception):
             raise result
         return result
 
     async def complete_many(self, requests: Sequence[Request]) -> list[list[Completion] | Exception]:
-        """Answer a group; what the engine writes for it is stored in one transaction, so a group is whole or absent."""
-        found: list[list[Completion]] = [self._look_up(request) for request in requests]
-        missing = [
-            request.model_copy(update={"n": request.n - len(have), "offset": request.offset + len(have)})
-            for request, have in zip(requests, found, strict=True)
-        ]
-        ask = [number for number, request in enumerate(missing) if request.n > 0]
-        results: list[list[Completion] | Exception] = [*found]
-        self.hits += sum(map(len, found))
-        if not ask:
-            return results
-        written = await self._ask([missing[number] for number in ask])
-        for number, texts in zip(ask, written, strict=True):
-            results[number] = texts if isinstance(texts, Exception) else found[number] + texts
+        """Answer a group. A server's texts are stored as they come, an in-process model's group as a whole."""
+        if self.group_size == 1:
+            return await settle(self._answer_once(request) for request in requests)
+        found = [self.look_up(request) for request in requests]
+        parts = [missing_parts(request, have) for request, have in zip(requests, found, strict=True)]
+        asked = [part for missing in parts for part in missing]
+        written = iter(await self._ask_group(asked) if asked else [])
+        results: list[list[Completion] | Exception] = []
+        for have, missing in zip(found, parts, strict=True):
+            results.append(_join(have, [(part.offset, next(written)) for part in missing]))
         return results
 
-    async def _ask(self, requests: Sequence[Request]) -> list[list[Completion] | Exception]:
-        if len(requests) == 1:
-            r = requests[0]
+    def look_up(self, request: Request) -> dict[int, Completion]:
+        """The samples that are in the cache, by index."""
+        found = {}
+        for index in range(request.offset, request.offset + request.n):
+            known = self.cache.get(completion_key(self.identity, request.messages, request.params, index))
+            if known is not None:
+                found[index] = known
+        self.meter.from_cache += len(found)
+        return found
+
+    async def _answer_once(self, request: Request) -> list[Completion]:
+        key = completion_key(self.identity, request.messages, request.params, request.offset)
+        while key in self._under_way:  # the same request is being asked: wait, then look again
+            await asyncio.shield(self._under_way[key])
+        done = self._under_way[key] = asyncio.get_running_loop().create_future()
+        try:
+            have = self.look_up(request)
+            parts = missing_parts(request, have, singly=self.engine.splits(request.params))
+            written = await settle(self._ask(part) for part in parts)
+        finally:
+            del self._under_way[key]
+            done.set_result(None)
+        result = _join(have, [(part.offset, texts) for part, texts in zip(parts, written, strict=True)])
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    async def _ask(self, request: Request) -> list[Completion]:
+        async with self._hold(request):
             try:
-                written: list[list[Completion] | Exception] = [
-                    await self.engine.complete(r.messages, n=r.n, params=r.params, offset=r.offset)
-                ]
-            except Exception as error:  # not swallowed: it is the outcome of this request, which the caller raises
-                written = [error]
-        else:
-            written = await self.engine.complete_many(requests)
-        new = [
-            (completion_key(self.identity, request.messages, request.params, request.offset + i), completion)
-            for request, texts in zip(requests, written, strict=True)
-            if not isinstance(texts, Exception)
-            for i, completion in enumerate(texts)
-        ]
-        self.asked += len(new)
-        self.cache.put(new)
+                written = await self.engine.complete(
+                    request.messages, n=request.n, params=request.params, offset=request.offset
+                )
+            except RequestFailed as error:
+                self._store([(request, dict(error.completed))])
+                raise
+            self._store([(request, dict(enumerate(written, start=request.offset)))])
         return written
 
-    def _look_up(self, request: Request) -> list[Completion]:
-        """The samples that are there, from the first on, without a gap."""
-        have: list[Completion] = []
-        for index in range(request.offset, request.offset + request.n):
-            completion = self.cache.get(completion_key(self.identity, request.messages, request.params, index))
-            if completion is None:
-                break
-            have.append(completion)
-        return have
+    async def _ask_group(self, requests: Sequence[Request]) -> Sequence[list[Completion] | Exception]:
+        written: Sequence[list[Completion] | Exception]
+        if len(requests) == 1:  # single requests that come at the same time may be decoded together
+            r = requests[0]
+            written = await settle([self.engine.complete(r.messages, n=r.n, params=r.params, offset=r.offset)])
+        else:
+            written = await self.engine.complete_many(requests)
+        self._store(
+            [
+                (request, dict(enumerate(texts, start=request.offset)))
+                for request, texts in zip(requests, written, strict=True)
+                if not isinstance(texts, Exception)
+            ]
+        )
+        return written
+
+    def _hold(self, request: Request) -> AbstractAsyncContextManager[None]:
+        """Set aside what the request will probably cost: as much as the mean so far, at first its worst case."""
+        if self.budget is None:
+            return nullcontext()
+        meter = self.meter
+        if meter.completions:
+            guess = Usage(
+                prompt_tokens=request.n * meter.prompt_tokens // meter.completions,
+                completion_tokens=request.n * meter.completion_tokens // meter.completions,
+            )
+        else:
+            characters = sum(len(message.content) for message in request.messages)
+            guess = Usage(prompt_tokens=characters // 2, completion_tokens=request.n * request.params.max_tokens)
+        return self.budget.hold(self.cost(guess) or 0.0, guess.prompt_tokens + guess.completion_tokens)
+
+    def _store(self, made: Sequence[tuple[Request, Mapping[int, Completion]]]) -> None:
+        new = [
+            (completion_key(self.identity, request.messages, request.params, index), completion)
+            for request, texts in made
+            for index, completion in texts.items()
+        ]
+        if not new:
+            return
+        usage = Usage(
+            prompt_tokens=sum(completion.usage.prompt_tokens for _, completion in new),
+            completion_tokens=sum(completion.usage.completion_tokens for _, completion in new),
+        )
+        cost = self.cost(usage)
+        self.cache.put(new, Paid(self.run, self.name, len(new), usage.prompt_tokens, usage.completion_tokens, cost))
+        self.meter.count(usage, cost, len(new))
+        if self.budget is not None:
+            self.budget.spend(cost, usage.prompt_tokens + usage.completion_tokens)
+
+
+def missing_parts(request: Request, have: Mapping[int, Completion], *, singly: bool = False) -> list[Request]:
+    """What is left to ask: one request for each stretch of missing samples, or for each sample."""
+    parts: list[Request] = []
+    for index in range(request.offset, request.offset + request.n):
+        if index in have:
+            continue
+        if parts and not singly and parts[-1].offset + parts[-1].n == index:
+            parts[-1] = parts[-1].model_copy(update={"n": parts[-1].n + 1})
+        else:
+            parts.append(request.model_copy(update={"n": 1, "offset": index}))
+    return parts
+
+
+def _join(
+    have: Mapping[int, Completion], parts: Sequence[tuple[int, list[Completion] | Exception]]
+) -> list[Completion] | Exception:
+    try:
+        return join_samples([*((index, [completion]) for index, completion in have.items()), *parts])
+    except Exception as error:  # the outcome of this request, which its caller raises
+        return error

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from pipeline.budget import BudgetSettings
 from pipeline.checkers.numeric import Settings as NumericSettings
 from pipeline.cleanups.base import CleanupSettings
 from pipeline.engines.base import EngineSettings
@@ -23,7 +24,7 @@ from pipeline.problems import ProblemSettings
 from pipeline.prompts import Prompts
 from pipeline.rungs.base import RungSettings
 from pipeline.settings import Settings, nearest, one_of, refuse_unknown_keys
-from pipeline.types import Problem, SamplingParams
+from pipeline.types import Problem, SamplingParams, Usage
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 AnyEngine: Any = one_of("engines", "engine")
@@ -115,8 +116,10 @@ class RunSettings(BaseSettings):
     """Engines that write corrections, by name."""
     prompts: Path | None = None
     """Folder of prompt files that override the shipped ones."""
-    concurrency: int = Field(default=64, ge=1)
-    """Problems under way at once."""
+    concurrency: int | None = Field(default=None, ge=1)
+    """Problems under way at once; by default enough to keep every engine busy."""
+    budget: BudgetSettings = BudgetSettings()
+    """What the run may spend."""
     sample: SampleSettings = SampleSettings()
     """How the student is asked."""
     grade: GradeSettings = GradeSettings()
@@ -185,6 +188,8 @@ class RunSettings(BaseSettings):
                 engine.check()
             except ConfigError as error:
                 raise ConfigError(f"{name}: {error}") from error
+        if self.budget.max_cost is not None:
+            self._check_prices()
         prompts = Prompts(self.prompts)
         extras = dict.fromkeys(self.problems.extras, "")
         example = Problem(id="example", question="Q", answer="A", rationale="R", extras=extras)
@@ -192,3 +197,10 @@ class RunSettings(BaseSettings):
         for rung in self.rungs:
             if rung.prompt_name is not None:
                 prompts.load(rung.prompt_name).fill(example, answer_format="F")
+
+    def _check_prices(self) -> None:
+        for name, engine in self.engines.items():
+            for part, settings in (engine.members or {"": engine}).items():
+                if settings.billed and settings.cost(Usage()) is None:
+                    where = f"{name}/{part}" if part else name
+                    raise ConfigError(f"budget.max_cost: {where} has no input_price and output_price")

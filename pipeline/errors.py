@@ -6,12 +6,20 @@
     │   ├── DataError           a row or file of data: names file, line, field and the fix
     │   └── EngineUnusable      no request to this engine can succeed: wrong key, unknown model, no such server
     ├── RequestFailed           one request failed for good; recorded with its reason, the run goes on
+    ├── TryFailed               one try of a request failed in a way that may pass; never leaves an engine
+    │   └── MalformedReply      the server answered, but not with a completion
     └── StoppedEarly            stopped before the end, nothing lost, the same command resumes; exit code 3
 
 Adding one: derive from the branch that fits; the exit code comes with it. Anything outside this tree is a bug (1).
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.types import Completion
 
 
 class ErrataError(Exception):
@@ -44,7 +52,34 @@ class EngineUnusable(UsageError):
 
 
 class RequestFailed(ErrataError):
-    """One request failed for good, after its retries."""
+    """One request failed for good, after its retries.
+
+    `completed` holds the samples of it that were written all the same, by sample index: they are kept, not paid again.
+    """
+
+    def __init__(self, reason: str, completed: Mapping[int, Completion] | None = None) -> None:
+        self.completed: Mapping[int, Completion] = completed or {}
+        super().__init__(reason)
+
+
+class TryFailed(ErrataError):
+    """One try of a request failed in a way that may pass. `wait`: seconds the server asked for (Retry-After)."""
+
+    def __init__(self, kind: str, reason: str, *, wait: float | None = None) -> None:
+        self.kind, self.wait = kind, wait
+        super().__init__(reason)
+
+    @property
+    def overload(self) -> bool:
+        """Whether the server is there and asks for less."""
+        return self.kind in ("rate_limit", "overload")
+
+
+class MalformedReply(TryFailed):
+    """The server answered, but not with a completion."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("malformed", reason)
 
 
 class StoppedEarly(ErrataError):

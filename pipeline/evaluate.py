@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
-from pipeline.cache import CompletionCache
 from pipeline.checkers.base import Checker
 from pipeline.config import EvaluateSettings, RunSettings
 from pipeline.engines.base import Engine, Request
@@ -17,7 +15,7 @@ from pipeline.errors import ConfigError, DataError, RequestFailed
 from pipeline.grade import grade_completion
 from pipeline.problems import read_problems
 from pipeline.prompts import Prompt, Prompts
-from pipeline.run import Progress, cut_groups, open_engine, quiet
+from pipeline.run import QUIET, Progress, cut_groups, open_access, under_way
 from pipeline.sample import make_conversation
 from pipeline.store import write_file
 from pipeline.types import Completion, Grade, Problem
@@ -85,7 +83,7 @@ async def answer_all(
     settings: EvaluateSettings,
     *,
     at_once: int = 64,
-    progress: Progress = quiet,
+    progress: Progress = QUIET,
     stage: str = "evaluate",
 ) -> list[Answered]:
     """Ask one model all problems: once greedily, `settings.samples` times sampled; `at_once` problems under way."""
@@ -194,7 +192,7 @@ def trained_engine(settings: RunSettings, policy: str) -> Any:
     """
     if settings.evaluate is not None and settings.evaluate.after is not None:
         return settings.evaluate.after
-    if settings.student.engine != "transformers":
+    if settings.student.local_model is None:
         raise ConfigError(
             f"evaluate.after: say how to ask the trained model; the student's engine {settings.student.engine!r} "
             f"cannot load {policy}"
@@ -202,7 +200,7 @@ def trained_engine(settings: RunSettings, policy: str) -> Any:
     return settings.student.model_copy(update={"model": policy})
 
 
-async def evaluate(settings: RunSettings, policy: str, progress: Progress = quiet) -> Evaluation:
+async def evaluate(settings: RunSettings, policy: str, progress: Progress = QUIET) -> Evaluation:
     """Ask the student and the trained student the held-out problems of `settings.evaluate`; writes `evaluation.json`.
 
     Raises UsageError for bad input: no `evaluate` section, a model that is not there, problems that were trained on.
@@ -219,17 +217,15 @@ async def evaluate(settings: RunSettings, policy: str, progress: Progress = quie
         check_held_out(problems, training, settings.evaluate.problems.path)
         prompt = Prompts(settings.prompts).load(settings.sample.prompt)
         for name, model in models.items():
-            async with AsyncExitStack() as stack:
-                cache = CompletionCache(settings.runs_dir / "completions.sqlite")
-                stack.callback(cache.close)
-                engine = await open_engine(name, model.create(), cache, stack)
+            async with open_access(settings) as access:
+                engine = await access.open(name, model)
                 answered[name] = await answer_all(
                     engine,
                     checker,
                     prompt,
                     problems,
                     settings.evaluate,
-                    at_once=settings.concurrency,
+                    at_once=under_way(settings, [engine]),
                     progress=progress,
                     stage=f"evaluate {name}",
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from pipeline.types import Message, Pair, content_id
 
 COLUMNS = ("id", "problem_id", "answer", "rejected_answer", "rung", "teacher", "gold_visible", "edit_ratio", "view")
 ROWS_PER_SHARD = 100_000
+ROWS_PER_GROUP = 5_000
 
 
 def is_validation(problem_id: str, share: float) -> bool:
@@ -35,20 +37,20 @@ def make_row(pair: Pair, format: str) -> dict[str, Any]:
 
 def export_pairs(pairs: Iterable[Pair], folder: Path, settings: ExportSettings, card: Sequence[str]) -> dict[str, int]:
     """Write the kept pairs; returns the rows of each split. The folder is made new and moved into place."""
-    rows: dict[str, list[dict[str, Any]]] = {"train": [], "validation": []}
-    for pair in pairs:
-        if pair.dropped_by is None:
-            split = "validation" if is_validation(pair.problem_id, settings.validation_share) else "train"
-            rows[split].append(make_row(pair, settings.format))
-    if not rows["train"]:  # a handful of pairs may all fall on one side
-        rows["train"], rows["validation"] = rows["validation"], []
     fresh = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    splits = {split: len(part) for split, part in rows.items() if part}
-    for split in splits:
-        _write_shards(rows[split], fresh, split, settings.format)
-    write_file(fresh / "README.md", _card(splits, card, content_id(rows)))
+    content = hashlib.sha256()
+    shards = {split: Shards(fresh, settings.format) for split in ("train", "validation")}
+    for pair in pairs:
+        if pair.dropped_by is None:
+            split = "validation" if is_validation(pair.problem_id, settings.validation_share) else "train"
+            shards[split].add(make_row(pair, settings.format))
+            content.update(f"{split}{pair.model_dump_json()}".encode())
+    if not shards["train"].rows:  # a handful of pairs may all fall on one side
+        shards["train"], shards["validation"] = shards["validation"], shards["train"]
+    splits = {split: part.close(split) for split, part in shards.items() if part.rows}
+    write_file(fresh / "README.md", _card(splits, card, content.hexdigest()[:16]))
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
@@ -58,21 +60,58 @@ def export_pairs(pairs: Iterable[Pair], folder: Path, settings: ExportSettings, 
     return splits
 
 
-def _write_shards(rows: Sequence[dict[str, Any]], folder: Path, split: str, format: str) -> None:
+class Shards:
+    """Parquet files of one split, written as the rows come."""
+
+    def __init__(self, folder: Path, format: str) -> None:
+        self.folder, self.schema, self.rows = folder, _schema(format), 0
+        self._paths: list[Path] = []
+        self._buffer: list[dict[str, Any]] = []
+        self._writer: Any = None
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Add one row."""
+        if self.rows % ROWS_PER_SHARD == 0:
+            self._end_shard()
+        self._buffer.append(row)
+        self.rows += 1
+        if len(self._buffer) >= ROWS_PER_GROUP:
+            self._flush()
+
+    def close(self, split: str) -> int:
+        """Write what is left and give the files their names; returns the number of rows."""
+        self._end_shard()
+        for number, path in enumerate(self._paths):
+            path.rename(self.folder / f"{split}-{number:05d}-of-{len(self._paths):05d}.parquet")
+        return self.rows
+
+    def _flush(self) -> None:
+        import pyarrow
+        import pyarrow.parquet
+
+        if self._writer is None:
+            self._paths.append(self.folder / f".{id(self):x}-{len(self._paths)}.parquet")
+            self._writer = pyarrow.parquet.ParquetWriter(self._paths[-1], self.schema)
+        self._writer.write_table(pyarrow.Table.from_pylist(self._buffer, schema=self.schema))
+        self._buffer = []
+
+    def _end_shard(self) -> None:
+        if self._buffer:
+            self._flush()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+def _schema(format: str) -> Any:
     import pyarrow
-    import pyarrow.parquet
 
     text = pyarrow.string()
     turns = pyarrow.list_(pyarrow.struct([(name, text) for name in Message.model_fields]))
     sides = turns if format == "conversation" else text
     kinds = {"gold_visible": pyarrow.bool_(), "edit_ratio": pyarrow.float64()}
     fields = [(name, sides) for name in ("prompt", "chosen", "rejected")]
-    schema = pyarrow.schema(fields + [(name, kinds.get(name, text)) for name in COLUMNS])
-    count = -(-len(rows) // ROWS_PER_SHARD)
-    for shard in range(count):
-        part = rows[shard * ROWS_PER_SHARD : (shard + 1) * ROWS_PER_SHARD]
-        path = folder / f"{split}-{shard:05d}-of-{count:05d}.parquet"
-        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(part), schema=schema), path)
+    return pyarrow.schema(fields + [(name, kinds.get(name, text)) for name in COLUMNS])
 
 
 def _card(splits: dict[str, int], lines: Sequence[str], content: str) -> str:

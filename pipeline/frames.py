@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError
-from pipeline.store import read_journal
+from pipeline.store import scan_journal
 from pipeline.types import Attempt, Correction, Pair
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def load_run(path: str | Path, *, stale: bool = False) -> Run:
     current = {} if stale else summary.get("settings", {})
 
     def frame(name: str, model: Any, spread: Any) -> pd.DataFrame:
-        records = {record.id: record for record in read_journal(folder / f"{name}.jsonl", model)}
+        records = {record.id: record for _, record in scan_journal(folder / f"{name}.jsonl", model)}
         wanted = current.get(name)
         rows = [spread(record) for record in records.values() if wanted in (None, record.settings)]
         return pd.DataFrame(rows, columns=None if rows else list(model.model_fields))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 from pipeline.errors import ConfigError
@@ -36,3 +37,31 @@ def model_identity(model: str) -> str:
         with path.open("rb") as file:
             digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]
+
+
+def check_model(model: str, chat_template: bool = True) -> None:
+    """Raises ConfigError for a path that is no model folder, or a folder that lacks something; hub ids pass."""
+    folder = Path(model)
+    if folder.is_dir():
+        check_folder(folder, chat_template)
+    elif folder.is_absolute() or model.startswith(".") or model.count("/") > 1:
+        raise ConfigError(f"model {model}: there is no such folder")
+
+
+def check_folder(folder: Path, chat_template: bool = True) -> None:
+    """Raises ConfigError for a model folder without configuration, weights, tokenizer or chat template."""
+    if not (folder / "config.json").is_file():
+        raise ConfigError(f"model {folder}: has no config.json; is it a model folder saved with save_pretrained?")
+    if not any(folder.glob("*.safetensors")):
+        raise ConfigError(f"model {folder}: has no *.safetensors weights; save it with save_pretrained")
+    described = folder / "tokenizer_config.json"
+    if not described.is_file():
+        raise ConfigError(f"model {folder}: has no tokenizer; save one there with tokenizer.save_pretrained")
+    try:
+        inline = "chat_template" in json.loads(described.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"model {folder}: tokenizer_config.json is not valid JSON: {error}") from error
+    if chat_template and not inline and not (folder / "chat_template.jinja").is_file():
+        raise ConfigError(
+            f"model {folder}: its tokenizer has no chat template; add a chat_template.jinja to the folder"
+        )

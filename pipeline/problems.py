@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -73,59 +74,89 @@ class ReadReport:
     """Questions that stand there with different gold answers: all of them are left out."""
 
 
+class ProblemSource:
+    """The problems of a source, in file order, as often as they are wanted; never all of them in memory.
+
+    Opening it reads all rows once and keeps a few numbers of each: what repeats an earlier problem is merged, a
+    question with two gold answers is left out. Raises DataError for a bad row (unless skipped) and for an empty source.
+    """
+
+    def __init__(self, settings: ProblemSettings, checker: Checker) -> None:
+        self.settings, self.checker, self.report = settings, checker, ReadReport()
+        self._first: dict[int, int] = {}
+        """Content of a problem to the line where it stands first."""
+        self._conflicts: dict[int, list[str]] = {}
+        self._scan()
+        self.report.conflicting = ["; ".join(places) for places in self._conflicts.values()]
+        if not len(self):
+            bad = self.report.bad_rows
+            told = f"; {len(bad)} bad rows, the first: {bad[0]}" if bad else ""
+            raise DataError(settings.path, f"holds no usable problem ({self.report.rows} rows{told})")
+
+    def __len__(self) -> int:
+        return len(self._first) - len(self._conflicts)
+
+    def __iter__(self) -> Iterator[Problem]:
+        for problem, content, line in self._good_rows(self.report.rows, ReadReport()):
+            if self._first[content] == line and content not in self._conflicts:
+                yield problem
+
+    def _scan(self) -> None:
+        answers: dict[int, int] = {}
+        owners: dict[str, int] = {}
+        disputed = set()
+        limit = self.settings.limit
+        for problem, content, line in self._good_rows(None, self.report):
+            answer = _fingerprint(problem.answer)
+            if content not in self._first:
+                if self.settings.id is not None:
+                    self._own_id(owners, problem, line)
+                self._first[content], answers[content] = line, answer
+            elif answers[content] == answer:
+                self.report.duplicates += 1
+            else:
+                disputed.add(content)
+            if limit is not None and len(self._first) >= limit:
+                break
+        if disputed:
+            for problem, content, _ in self._good_rows(self.report.rows, ReadReport()):
+                if content in disputed:
+                    told = self._conflicts.setdefault(content, [])
+                    if not told or _fingerprint(problem.answer) != answers[content]:
+                        told.append(f"{problem.source} says {problem.answer!r}")
+
+    def _own_id(self, owners: dict[str, int], problem: Problem, line: int) -> None:
+        known = owners.setdefault(problem.id, line)
+        if known != line:
+            file = problem.source.rpartition(":")[0]
+            told = f"id {problem.id!r} stands at {file}:{known} with another question"
+            raise DataError(file, told, line=line, field=self.settings.id)
+
+    def _good_rows(self, stop: int | None, report: ReadReport) -> Iterator[tuple[Problem, int, int]]:
+        """(problem, hash of its content, line) of the first `stop` rows, the bad ones left out and reported."""
+        s = self.settings
+        for row in itertools.islice(read_rows(s.path, subset=s.subset, split=s.split), stop):
+            report.rows += 1
+            try:
+                problem = make_problem(row, s)
+                if error := self.checker.gold_error(problem.answer):
+                    raise DataError(row.file, error, line=row.line, field=s.answer)
+            except DataError as error:
+                if s.on_bad_row == "error":
+                    raise
+                report.bad_rows.append(str(error))
+            else:
+                yield problem, int(content_id(problem.question, problem.system, problem.extras), 16), row.line
+
+
 def read_problems(settings: ProblemSettings, checker: Checker) -> tuple[list[Problem], ReadReport]:
-    """Read all problems in file order. Raises DataError for a bad row (unless skipped) and for an empty source."""
-    report = ReadReport()
-    first: dict[str, Problem] = {}
-    conflicts: dict[str, list[str]] = {}
-    id_owner: dict[str, str] = {}
-    for problem in _good_problems(settings, checker, report):
-        content = content_id(problem.question, problem.system, problem.extras)
-        known = first.get(content)
-        if known is None:
-            if problem.id in id_owner:
-                source, _, line = problem.source.rpartition(":")
-                raise DataError(
-                    source,
-                    f"id {problem.id!r} stands at {id_owner[problem.id]} with another question",
-                    line=int(line),
-                    field=settings.id,
-                )
-            first[content] = problem
-            id_owner[problem.id] = problem.source
-        elif _same_answer(known.answer, problem.answer):
-            report.duplicates += 1
-        else:
-            conflicts.setdefault(content, [f"{known.source} says {known.answer!r}"]).append(
-                f"{problem.source} says {problem.answer!r}"
-            )
-        if settings.limit is not None and len(first) >= settings.limit:
-            break
-    report.conflicting = ["; ".join(places) for places in conflicts.values()]
-    problems = [problem for content, problem in first.items() if content not in conflicts]
-    if not problems:
-        bad = f"; {len(report.bad_rows)} bad rows, the first: {report.bad_rows[0]}" if report.bad_rows else ""
-        raise DataError(settings.path, f"holds no usable problem ({report.rows} rows{bad})")
-    return problems, report
+    """All problems of a source at once, and what became of its rows."""
+    source = ProblemSource(settings, checker)
+    return list(source), source.report
 
 
-def _same_answer(a: str, b: str) -> bool:
-    return " ".join(a.split()) == " ".join(b.split())
-
-
-def _good_problems(settings: ProblemSettings, checker: Checker, report: ReadReport) -> Iterator[Problem]:
-    for row in read_rows(settings.path, subset=settings.subset, split=settings.split):
-        report.rows += 1
-        try:
-            problem = make_problem(row, settings)
-            if error := checker.gold_error(problem.answer):
-                raise DataError(row.file, error, line=row.line, field=settings.answer)
-        except DataError as error:
-            if settings.on_bad_row == "error":
-                raise
-            report.bad_rows.append(str(error))
-        else:
-            yield problem
+def _fingerprint(answer: str) -> int:
+    return int(content_id(" ".join(answer.split())), 16)
 
 
 def make_problem(row: Row, settings: ProblemSettings) -> Problem:

@@ -7,42 +7,47 @@ is in the journals and the completion cache, so the same call after an interrupt
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import yaml
 
-from pipeline.cache import CachedEngine, CompletionCache
+from pipeline.access import Access
 from pipeline.checkers.base import Checker
 from pipeline.config import RunSettings
 from pipeline.correct import Ladder, find_mistakes
-from pipeline.engines.base import Engine
+from pipeline.engines.base import Engine, settle
 from pipeline.errors import DataError, StoppedEarly
 from pipeline.export import export_pairs
+from pipeline.meter import Meter
 from pipeline.pair import Pairing
-from pipeline.problems import ReadReport, read_problems
+from pipeline.problems import ProblemSource, ReadReport, read_problems
 from pipeline.prompts import Prompts
 from pipeline.rungs.base import Sources
 from pipeline.sample import Sampler, make_conversation
-from pipeline.store import RunFolder, write_file
-from pipeline.summary import Summary, Tally
-from pipeline.types import Attempt, Pair, Problem, content_id
+from pipeline.store import OrderedLines, RunFolder, write_file
+from pipeline.summary import Summary, Tally, count_use
+from pipeline.types import Attempt, Problem, content_id
 
 T = TypeVar("T")
 
 
-class Progress(Protocol):
-    """Told of every step; the command line draws bars from it."""
+class Progress:
+    """Told of every step; the command line draws from it. This one shows nothing."""
 
-    def __call__(self, stage: str, done: int, total: int) -> None: ...
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """So many of so many are done."""
+
+    def watch(self, tally: Tally, meters: Mapping[str, Meter]) -> None:
+        """Here are the run's counts and its engines' meters; both change as it goes on."""
 
 
-def quiet(stage: str, done: int, total: int) -> None:
-    """No progress shown."""
+QUIET = Progress()
 
 
 @dataclass
@@ -58,16 +63,20 @@ class Stages:
     tally: Tally
     pair_settings: str
 
-    async def sample_group(self, problems: Sequence[Problem]) -> list[Pair]:
-        """Sample a group of problems, then take each of them through the rest."""
+    async def sample_group(self, group: Sequence[tuple[int, Problem]]) -> dict[int, list[int]]:
+        """Sample a group of numbered problems, then take each through the rest; where each one's pairs are."""
         with self.tally.timed("sample"):
-            sampled = await self.sampler.sample(problems)
-        finished = await asyncio.gather(*map(self.finish_problem, problems, sampled))
-        return [pair for pairs in finished for pair in pairs]
+            sampled = await self.sampler.sample([problem for _, problem in group])
+        calls = (self.finish_problem(n, problem, tries) for (n, problem), tries in zip(group, sampled, strict=True))
+        finished = await settle(calls)
+        for result in finished:
+            if isinstance(result, Exception):
+                raise result
+        return {n: places for (n, _), places in zip(group, finished, strict=True) if places}  # type: ignore[misc]
 
-    async def finish_problem(self, problem: Problem, attempts: Sequence[Attempt]) -> list[Pair]:
+    async def finish_problem(self, number: int, problem: Problem, attempts: Sequence[Attempt]) -> list[int]:
         """From graded attempts to pairs: every mistake is corrected and paired, or refused with a finding."""
-        self.tally.count_attempts(attempts)
+        self.tally.count_attempts(number, attempts)
         sources = Sources(self.teachers, self.prompts, attempts)
         limit = self.settings.pair.max_per_problem
         conversation = make_conversation(self.sampler.prompt, problem)
@@ -81,49 +90,53 @@ class Stages:
                 self.tally.count_corrections(tries)
                 pair = pairing.pair(mistake, tries)
             pairs.append(pair)
-        self.folder.pairs.append(pairs)
         self.tally.count_pairs(pairs)
-        return pairs
+        return self.folder.pairs.append(pairs)
 
 
-async def build(settings: RunSettings, progress: Progress = quiet) -> Summary:
+async def build(settings: RunSettings, progress: Progress = QUIET) -> Summary:
     """Build the data set of a run. Everything done so far is kept, whatever happens.
 
-    Raises UsageError for bad input, StoppedEarly where the student answered no request at all.
+    Raises UsageError for bad input, StoppedEarly where the budget ends, an endpoint stays away, or the student
+    answered no request at all.
     """
     settings.check()
-    started, tally = time.perf_counter(), Tally()
+    started = time.perf_counter()
     async with AsyncExitStack() as stack:
         checker = await stack.enter_async_context(settings.checker.create())
-        with tally.timed("read"):
-            problems, report = read_problems(settings.problems, checker)
+        problems = ProblemSource(settings.problems, checker)
         folder = stack.enter_context(RunFolder(settings.run_dir))
+        tally = Tally(stack.enter_context(OrderedLines(settings.run_dir / "unknown.jsonl")))
+        tally.seconds["read"] = time.perf_counter() - started
         write_file(folder.path / "config.yaml", dump_settings(settings))
-        engines = await open_engines(settings, stack)
+        access = await stack.enter_async_context(open_access(settings))
+        engines = {name: await access.open(name, engine) for name, engine in settings.engines.items()}
         stages = make_stages(settings, engines, checker, folder, tally)
-
-        pairs: dict[str, list[Pair]] = {}
-        groups = list(cut_groups(problems, engines["student"].group_size))
+        progress.watch(tally, access.meters)
+        pairs_at: dict[int, list[int]] = {}
         done = 0
 
-        async def build_group(group: Sequence[Problem]) -> None:
+        async def build_group(group: Sequence[tuple[int, Problem]]) -> None:
             nonlocal done
-            made = await stages.sample_group(group)
-            pairs.update((p.id, [pair for pair in made if pair.problem_id == p.id]) for p in group)
+            pairs_at.update(await stages.sample_group(group))
             done += len(group)
             progress("problems", done, len(problems))
 
         progress("problems", 0, len(problems))
-        at_once = max(2, settings.concurrency // engines["student"].group_size)
-        await run_bounded(groups, build_group, at_once)
+        group_size = engines["student"].group_size
+        groups = cut_groups(enumerate(problems), group_size)
+        try:
+            await run_bounded(groups, build_group, max(2, under_way(settings, engines.values()) // group_size))
+        except StoppedEarly as error:
+            raise StoppedEarly(f"{error} ({done:,} of {len(problems):,} problems are done)") from error
 
         with tally.timed("export"):
-            summary = tally.summarize(settings, len(problems), report)
-            in_order = (pair for problem in problems for pair in pairs[problem.id])
+            summary = tally.summarize(settings, len(problems), problems.report)
+            in_order = (folder.pairs.read_at(place) for number in sorted(pairs_at) for place in pairs_at[number])
             summary.splits = export_pairs(in_order, folder.path / "dataset", settings.export, card_lines(summary))
-        for name, engine in engines.items():
-            if name in summary.usage and isinstance(engine, CachedEngine):
-                summary.usage[name].from_cache = engine.hits
+        summary.usage = count_use(access.meters, access.spent())
+        write_left_out(settings, problems.report)
+        tally.undecided.write()
     summary.seconds = {stage: round(spent, 3) for stage, spent in tally.seconds.items()}
     summary.seconds["total"] = round(time.perf_counter() - started, 3)
     summary.settings = {
@@ -131,28 +144,23 @@ async def build(settings: RunSettings, progress: Progress = quiet) -> Summary:
         "corrections": stages.ladder.settings,
         "pairs": stages.pair_settings,
     }
-    write_lines(settings, report, tally)
     write_file(settings.run_dir / "summary.json", summary.model_dump_json(indent=1) + "\n")
     if summary.failed == summary.attempts:
-        reason = tally.unknown[0]["reason"] if tally.unknown else "the engine gave no answer"
+        reason = tally.first_failure or "the engine gave no answer"
         raise StoppedEarly(
             f"student: all {summary.failed} requests failed, the first: {reason}; mend that and run again"
         )
     return summary
 
 
-async def open_engines(settings: RunSettings, stack: AsyncExitStack) -> dict[str, Engine]:
-    """Open the student and all teachers behind the completion cache."""
-    cache = CompletionCache(settings.runs_dir / "completions.sqlite")
-    stack.callback(cache.close)
-    return {name: await open_engine(name, engine.create(), cache, stack) for name, engine in settings.engines.items()}
+def open_access(settings: RunSettings) -> Access:
+    """What all engines of a run are opened through: the cache above the runs, the run's budget."""
+    return Access(settings.runs_dir / "completions.sqlite", settings.name, settings.budget)
 
 
-async def open_engine(name: str, engine: Engine, cache: CompletionCache, stack: AsyncExitStack) -> Engine:
-    """Open one engine behind the cache; it is closed with the stack."""
-    engine.name = name
-    await stack.enter_async_context(engine)
-    return CachedEngine(engine, cache) if engine.cacheable else engine
+def under_way(settings: RunSettings, engines: Iterable[Engine]) -> int:
+    """Problems under way at once: by default enough to keep every engine busy while others are waited for."""
+    return settings.concurrency or 64 + 2 * sum(engine.capacity for engine in engines)
 
 
 def make_stages(
@@ -174,18 +182,26 @@ def make_stages(
     return Stages(sampler, ladder, teachers, prompts, settings, folder, tally, pair_settings)
 
 
-def cut_groups(problems: Sequence[Problem], size: int) -> Iterable[Sequence[Problem]]:
-    """Consecutive problems, `size` at a time; the cut depends on their order alone, so a resumed run repeats it."""
-    return (problems[start : start + size] for start in range(0, len(problems), size))
+def cut_groups(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Consecutive items, `size` at a time; the cut depends on their order alone, so a resumed run repeats it."""
+    rest = iter(items)
+    while group := list(itertools.islice(rest, size)):
+        yield group
 
 
 async def run_bounded(items: Iterable[T], work: Callable[[T], Awaitable[None]], limit: int) -> None:
-    """Run `work` for every item, started in order, at most `limit` at once. The first exception ends all of it."""
+    """Run `work` for every item, started in order, at most `limit` at once.
+
+    The first exception ends all of it; StoppedEarly lets what is under way come to its end, since it is paid for.
+    """
     slots = asyncio.Semaphore(limit)
+    stopped: list[StoppedEarly] = []
 
     async def run_one(item: T) -> None:
         try:
             await work(item)
+        except StoppedEarly as error:
+            stopped.append(error)
         finally:
             slots.release()
 
@@ -194,11 +210,15 @@ async def run_bounded(items: Iterable[T], work: Callable[[T], Awaitable[None]], 
         async with asyncio.TaskGroup() as tasks:
             for item in items:
                 await slots.acquire()
+                if stopped:
+                    break
                 tasks.create_task(run_one(item))
     except BaseExceptionGroup as group:
         first = group.exceptions[0]
     if first is not None:
         raise first
+    if stopped:
+        raise stopped[0]
 
 
 def dump_settings(settings: RunSettings) -> str:
@@ -206,12 +226,8 @@ def dump_settings(settings: RunSettings) -> str:
     return yaml.safe_dump(settings.model_dump(mode="json"), allow_unicode=True, sort_keys=False)
 
 
-def write_lines(settings: RunSettings, report: ReadReport, tally: Tally) -> None:
-    """`unknown.jsonl`: attempts without a verdict, and why; `left_out.jsonl`: rows and questions left out."""
-    order = sorted(tally.unknown, key=lambda told: (str(told["problem_id"]), int(told["index"] or 0)))
-    write_file(
-        settings.run_dir / "unknown.jsonl", "".join(json.dumps(told, ensure_ascii=False) + "\n" for told in order)
-    )
+def write_left_out(settings: RunSettings, report: ReadReport) -> None:
+    """`left_out.jsonl`: the rows and questions that are no problems of this run, and why."""
     out = [{"bad_row": message} for message in report.bad_rows] + [{"conflicting": told} for told in report.conflicting]
     write_file(
         settings.run_dir / "left_out.jsonl", "".join(json.dumps(told, ensure_ascii=False) + "\n" for told in out)

@@ -11,7 +11,7 @@ from pipeline.errors import RequestFailed
 from pipeline.grade import grade_completion
 from pipeline.prompts import Prompt
 from pipeline.store import Journal
-from pipeline.types import Attempt, Completion, Grade, Message, Problem, content_id
+from pipeline.types import Attempt, Completion, Message, Problem, content_id
 
 
 def make_conversation(prompt: Prompt, problem: Problem) -> tuple[Message, ...]:
@@ -63,26 +63,19 @@ class Sampler:
         results = await self.engine.complete_many(requests)
         sampled = []
         for problem, result in zip(problems, results, strict=True):
-            if isinstance(result, RequestFailed):
-                failed = (self._make(problem, index, None, None, str(result)) for index in range(self.n))
-                sampled.append(list(failed))
+            if isinstance(result, RequestFailed):  # some of its samples may have been written all the same
+                texts, failure = dict(result.completed), str(result)
+                indices = range(self.n)
             elif isinstance(result, Exception):
                 raise result
             else:
-                graded = [await grade_completion(self.checker, problem, made) for made in result]
-                made = zip(result, graded, strict=True)
-                sampled.append([self._make(problem, index, c, g) for index, (c, g) in enumerate(made)])
+                texts, failure = dict(enumerate(result)), ""
+                indices = range(len(result))
+            sampled.append([await self._grade(problem, i, texts.get(i), failure) for i in indices])
         self.journal.append([attempt for attempts in sampled for attempt in attempts])
         return sampled
 
-    def _make(
-        self,
-        problem: Problem,
-        index: int,
-        completion: Completion | None,
-        grade: Grade | None,
-        failure: str | None = None,
-    ) -> Attempt:
+    async def _grade(self, problem: Problem, index: int, completion: Completion | None, failure: str) -> Attempt:
         return Attempt(
             id=self.attempt_id(problem, index),
             problem_id=problem.id,
@@ -90,6 +83,6 @@ class Sampler:
             engine=self.engine.name,
             settings=self.settings,
             completion=completion,
-            grade=grade,
-            failure=failure,
+            grade=None if completion is None else await grade_completion(self.checker, problem, completion),
+            failure=failure if completion is None else None,
         )

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from pydantic import BaseModel
 
+from pipeline.cache import Paid
 from pipeline.config import RunSettings
 from pipeline.correct import is_accepted
 from pipeline.grade import TRUNCATED, rejected_contamination
+from pipeline.meter import Meter
 from pipeline.problems import ReadReport
-from pipeline.types import Attempt, Correction, Pair, Usage
+from pipeline.store import OrderedLines
+from pipeline.types import Attempt, Correction, Pair
 
 
-class EndpointUse(BaseModel):
-    """What one engine did for the run; tokens are those of all completions used, asked now or found in the cache."""
+class EngineUse(BaseModel):
+    """What one engine did for the run."""
 
     completions: int = 0
-    from_cache: int = 0
+    """Texts written, and paid where it has a price, in all calls of the run together; so are tokens and cost."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: float | None = None
+    from_cache: int = 0
+    """Texts that this call found in the cache."""
+    requests: int = 0
+    """Requests that this call sent, retries included."""
+    retries: int = 0
+    errors: dict[str, int] = {}
+    """Tries of this call that failed, by kind."""
+    latency: float = 0.0
+    """Mean seconds of an answered request of this call."""
 
 
 class Summary(BaseModel):
@@ -51,7 +64,7 @@ class Summary(BaseModel):
     dropped: dict[str, int] = {}
     """Pairs dropped, by the rule that dropped them."""
     splits: dict[str, int] = {}
-    usage: dict[str, EndpointUse] = {}
+    usage: dict[str, EngineUse] = {}
     rejected_contamination: float = 0.0
     """Expected share of right answers in the rejected pool, a·f / (a·f + 1 − a)."""
     seconds: dict[str, float] = {}
@@ -63,16 +76,16 @@ class Summary(BaseModel):
 class Tally:
     """Counts as the problems go by."""
 
-    def __init__(self) -> None:
+    def __init__(self, undecided: OrderedLines) -> None:
         self.verdicts: Counter[str] = Counter()
         self.tries: Counter[str] = Counter()
         self.corrections: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.mistakes = self.kept = self.truncated = 0
-        self.use: dict[str, EndpointUse] = {}
-        self.unknown: list[dict[str, str | int | None]] = []
-        """Every attempt that is neither correct nor wrong, with its reason."""
+        self.first_failure: str | None = None
+        self.undecided = undecided
+        """Every attempt that is neither correct nor wrong, with its reason: `unknown.jsonl`."""
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -83,32 +96,29 @@ class Tally:
         finally:
             self.seconds[stage] += time.perf_counter() - started
 
-    def count_attempts(self, attempts: Sequence[Attempt]) -> None:
-        """Count attempts by verdict; failed ones apart."""
+    def count_attempts(self, number: int, attempts: Sequence[Attempt]) -> None:
+        """Count the attempts at problem `number` by verdict; failed ones apart."""
         for a in attempts:
             verdict = a.grade.verdict if a.grade else "failed"
             self.verdicts[verdict] += 1
             reason = a.failure or (a.grade.reason if a.grade else None)
             self.truncated += reason == TRUNCATED
             if verdict in ("unknown", "failed"):
-                told: dict[str, str | int | None] = {
+                told = {
                     "attempt_id": a.id,
                     "problem_id": a.problem_id,
                     "index": a.index,
                     "verdict": verdict,
                     "reason": reason,
                 }
-                self.unknown.append(told)
-            if a.completion:
-                self._count_use(a.engine, a.completion.usage)
+                self.undecided.add(number, a.index, json.dumps(told, ensure_ascii=False))
+            self.first_failure = self.first_failure or a.failure
 
     def count_corrections(self, tries: Sequence[Correction]) -> None:
         """Count tries and accepted ones by rung."""
         for c in tries:
             self.tries[c.rung] += 1
             self.corrections[c.rung] += is_accepted(c)
-            if c.teacher and c.completion:
-                self._count_use(c.teacher, c.completion.usage)
 
     def count_pairs(self, pairs: Sequence[Pair]) -> None:
         """Count mistakes by what became of them."""
@@ -119,17 +129,8 @@ class Tally:
             else:
                 self.dropped[pair.dropped_by] += 1
 
-    def _count_use(self, engine: str, usage: Usage) -> None:
-        use = self.use.setdefault(engine, EndpointUse())
-        use.completions += 1
-        use.prompt_tokens += usage.prompt_tokens
-        use.completion_tokens += usage.completion_tokens
-
     def summarize(self, settings: RunSettings, problems: int, report: ReadReport) -> Summary:
         """The account so far."""
-        for name, use in self.use.items():
-            tokens = Usage(prompt_tokens=use.prompt_tokens, completion_tokens=use.completion_tokens)
-            use.cost = settings.engines[name].cost(tokens)
         decided = self.verdicts["correct"] + self.verdicts["wrong"]
         share = self.verdicts["correct"] / decided if decided else 0.0
         rate = settings.grade.false_negative_rate
@@ -152,6 +153,21 @@ class Tally:
             pairs=self.mistakes,
             kept=self.kept,
             dropped=dict(self.dropped),
-            usage=self.use,
             rejected_contamination=round(rejected_contamination(accuracy, rate), 4),
         )
+
+
+def count_use(meters: Mapping[str, Meter], paid: Mapping[str, Paid]) -> dict[str, EngineUse]:
+    """What each engine did: paid in all calls of the run, asked in this one."""
+    use = {}
+    for name, meter in meters.items():
+        made = paid[name]._asdict() if name in paid else {}
+        use[name] = EngineUse(
+            **{key: value for key, value in made.items() if key not in ("run", "engine")},
+            from_cache=meter.from_cache,
+            requests=meter.requests,
+            retries=meter.retries,
+            errors=dict(meter.errors),
+            latency=round(meter.latency, 4),
+        )
+    return use

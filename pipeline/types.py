@@ -75,6 +75,8 @@ class Completion(Record):
     token_ids: tuple[int, ...] | None = None
     """Sampled ids, end token included, where the engine gives them."""
     usage: Usage = Usage()
+    reasoning: str | None = None
+    """What the model thought before it answered, where that is kept apart."""
 
 
 class Grade(Record):

@@ -36,7 +36,8 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     if arguments.check:
         return check(settings, arguments.config, arguments.data)
 
-    from errata.ui import Bars, out, print_summary
+    from errata.live import Bars
+    from errata.ui import out, print_summary
     from pipeline.run import build
 
     with Bars() as bars:

@@ -17,7 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     from errata.config import ErrataSettings
-    from errata.ui import Bars, out, print_evaluation
+    from errata.live import Bars
+    from errata.ui import out, print_evaluation
     from pipeline.evaluate import evaluate
     from pipeline.loading import load_settings, parse_overrides
 

@@ -34,7 +34,8 @@ def train_and_tell(
 ) -> int:
     """Read the settings, train on `what`, and say how it went."""
     from errata.config import ErrataSettings
-    from errata.ui import Bars, show_log
+    from errata.live import Bars
+    from errata.ui import show_log
     from pipeline.loading import load_settings, parse_overrides
 
     settings = load_settings(arguments.config, parse_overrides(rest), ErrataSettings)

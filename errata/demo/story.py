@@ -14,7 +14,8 @@ from rich.text import Text
 
 from errata.config import ErrataSettings
 from errata.demo import world
-from errata.ui import Bars, out, print_evaluation, print_summary
+from errata.live import Bars
+from errata.ui import out, print_evaluation, print_summary
 from pipeline.loading import load_settings, parse_overrides
 from pipeline.store import write_file
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self, TypeVar
 
+from pipeline.errors import RequestFailed
+from pipeline.meter import Meter
 from pipeline.settings import Settings
 from pipeline.types import Completion, Message, Record, SamplingParams, Usage
+
+T = TypeVar("T")
 
 
 class Request(Record):
@@ -35,6 +39,15 @@ class Engine(ABC):
     """Whether its completions go into the completion cache."""
     group_size: int = 1
     """How many requests belong in one `complete_many`: 1 for servers, a batch's worth for in-process models."""
+    capacity: int = 1
+    """How many requests it takes at once."""
+
+    def __init__(self) -> None:
+        self.meter = Meter()
+
+    def splits(self, params: SamplingParams) -> bool:
+        """Whether every sample is a request of its own anyway, so that each can be kept as soon as it is there."""
+        return False
 
     @property
     @abstractmethod
@@ -52,13 +65,7 @@ class Engine(ABC):
 
     async def complete_many(self, requests: Sequence[Request]) -> list[list[Completion] | Exception]:
         """Complete a group; a request that failed has its RequestFailed in its place, the others go on."""
-        calls = (self.complete(r.messages, n=r.n, params=r.params, offset=r.offset) for r in requests)
-        results: list[list[Completion] | Exception] = []
-        for result in await asyncio.gather(*calls, return_exceptions=True):
-            if isinstance(result, BaseException) and not isinstance(result, Exception):
-                raise result
-            results.append(result)
-        return results
+        return await settle(self.complete(r.messages, n=r.n, params=r.params, offset=r.offset) for r in requests)
 
     async def __aenter__(self) -> Self:
         return self
@@ -69,12 +76,59 @@ class Engine(ABC):
         """Free what the engine holds."""
 
 
+async def settle(calls: Iterable[Awaitable[T]]) -> list[T | Exception]:
+    """Run side by side and wait for all; an exception stands in its call's place. Cancellation passes through."""
+    results: list[T | Exception] = []
+    for result in await asyncio.gather(*calls, return_exceptions=True):
+        if isinstance(result, BaseException) and not isinstance(result, Exception):
+            raise result
+        results.append(result)
+    return results
+
+
+def join_samples(parts: Iterable[tuple[int, list[Completion] | Exception]]) -> list[Completion]:
+    """Samples in order, from parts that start at an index each.
+
+    Raises the first exception among them; a RequestFailed has in it what was written all the same.
+    """
+    made: dict[int, Completion] = {}
+    failed: list[RequestFailed] = []
+    for start, part in parts:
+        if isinstance(part, RequestFailed):
+            failed.append(part)
+            made.update(part.completed)
+        elif isinstance(part, Exception):
+            raise part
+        else:
+            made.update(enumerate(part, start=start))
+    if failed:
+        raise RequestFailed(str(failed[0]), made) from failed[0].__cause__
+    return [made[index] for index in sorted(made)]
+
+
 class EngineSettings(Settings, ABC):
     """Base of every engine's settings."""
+
+    billed: ClassVar[bool] = False
+    """Whether the engine's tokens count against the budget."""
 
     @abstractmethod
     def create(self) -> Engine:
         """Make the engine; loads nothing heavy before it is entered."""
+
+    @property
+    def local_model(self) -> str | None:
+        """Folder or hub id of the model that it loads itself, and that could be trained; None for one elsewhere."""
+        return None
+
+    @property
+    def members(self) -> Mapping[str, EngineSettings]:
+        """Engines that this one is made of; each is opened, cached and counted under its own name."""
+        return {}
+
+    def join(self, members: Mapping[str, Engine]) -> Engine:
+        """Make the engine of `members`, which are open."""
+        raise NotImplementedError
 
     def cost(self, usage: Usage) -> float | None:
         """What the tokens cost; None where no price is known."""

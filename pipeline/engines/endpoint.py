@@ -2,26 +2,56 @@
 
 from __future__ import annotations
 
-import asyncio
+import logging
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Self
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue, field_validator
 
-from pipeline.engines.base import Engine, EngineSettings
-from pipeline.errors import ConfigError, EngineUnusable, RequestFailed
-from pipeline.types import Completion, FinishReason, Message, SamplingParams, Usage
+from pipeline.engines.base import Engine, EngineSettings, join_samples, settle
+from pipeline.errors import ConfigError, ErrataError, RequestFailed, TryFailed
+from pipeline.serving.circuit import Circuit, EndpointPaused
+from pipeline.serving.failures import Refused, explain
+from pipeline.serving.pace import Pace, RateCap
+from pipeline.serving.replies import Reasoning, read_reply
+from pipeline.types import Completion, Message, SamplingParams, Usage
 
-if TYPE_CHECKING:
-    from openai.types.chat import ChatCompletion
-
-FINISH: dict[str | None, FinishReason] = {"stop": "stop", "length": "length", "content_filter": "content_filter"}
+log = logging.getLogger(__name__)
+SECRET_HEADERS = ("authorization", "api-key", "x-api-key", "proxy-authorization", "cookie")
 
 
-class Settings(EngineSettings):
+class Limits(EngineSettings):
+    """How a server is asked: what endpoints and managed servers have in common."""
+
+    timeout: float = Field(default=600.0, gt=0)
+    """Seconds without an answer after which a request is given up and tried again."""
+    max_retries: int = Field(default=5, ge=0)
+    """Further tries, with back-off, on rate limits, overload, server errors, broken connections and time-outs."""
+    retry_wait: float = Field(default=1.0, gt=0)
+    """Seconds before the first retry, at most; doubled for each further one, up to a minute, and drawn at random."""
+    min_concurrency: int = Field(default=1, ge=1)
+    """Requests that may always be in flight, however overloaded the server says it is."""
+    max_concurrency: int = Field(default=256, ge=1)
+    """Requests in flight at most; how many there are is found by trying."""
+    breaker_failures: int = Field(default=10, ge=1)
+    """Failed tries in a row after which the server is left alone for a while."""
+    breaker_pause: float = Field(default=10.0, gt=0)
+    """Seconds it is left alone; doubled each time, up to a minute."""
+    outage: float = Field(default=600.0, ge=0)
+    """Seconds without any success after which the run stops (exit code 3), to be resumed when the server is back."""
+    reasoning: Reasoning = "apart"
+    """`apart`: `reasoning_content` and `<think>…</think>` are recorded beside the answer; `keep`: inside it."""
+    extra_body: dict[str, JsonValue] = {}
+    """Further fields of the request's body, for what a server takes beyond the standard."""
+
+
+class Settings(Limits):
     """Where the server is and how to ask it."""
 
+    billed: ClassVar[bool] = True
     engine: Literal["endpoint"] = "endpoint"
     base_url: str
     """For example `http://127.0.0.1:8000/v1`."""
@@ -29,20 +59,40 @@ class Settings(EngineSettings):
     """The model's name, as the server lists it."""
     api_key_env: str | None = None
     """Name of the environment variable that holds the key; the key itself is never written anywhere."""
-    timeout: float = 600.0
-    """Seconds one request may take."""
-    max_retries: int = 5
-    """Retries with back-off on rate limits, overload, connection errors and time-outs."""
-    max_concurrency: int = 64
-    """Requests in flight at once."""
-    send_seeds: bool = True
-    """Whether each sample's seed is sent; turn it off where a server fails on seeds (vLLM's CPU build dies of some)."""
-    input_price: float | None = None
-    """Price of a million prompt tokens, in the currency you like; for the cost in `summary.json`."""
-    output_price: float | None = None
+    headers: dict[str, str] = {}
+    """Further HTTP headers without secrets."""
+    headers_env: dict[str, str] = {}
+    """Further HTTP headers whose values are in environment variables: header name to variable name."""
+    omit: tuple[Literal["temperature", "top_p", "max_tokens", "seed", "stop", "n"], ...] = ()
+    """Fields that are not sent, for servers that refuse them; without `n`, samples are asked for one by one."""
+    token_limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"  # noqa: S105
+    """How the server calls the limit of written tokens."""
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    """Cap on requests a minute."""
+    tokens_per_minute: float | None = Field(default=None, gt=0)
+    """Cap on tokens a minute, by a guess of each request's tokens."""
+    input_price: float | None = Field(default=None, ge=0)
+    """Price of a million prompt tokens, in the currency you like."""
+    output_price: float | None = Field(default=None, ge=0)
     """Price of a million completion tokens."""
-    extra_body: dict[str, JsonValue] = {}
-    """Further fields of the request's body, for what a server takes beyond the standard."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be an address such as https://host/v1")
+        if parts.username or parts.password or parts.query:
+            raise ValueError("must hold no key, user name or query; name the key's variable in api_key_env")
+        return value
+
+    @field_validator("headers")
+    @classmethod
+    def _no_secret_headers(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            if name.lower() in SECRET_HEADERS:
+                raise ValueError(f"{name} is a secret: name its variable in headers_env, headers are written to disk")
+        return value
 
     def create(self) -> Engine:
         return Endpoint(self)
@@ -53,39 +103,57 @@ class Settings(EngineSettings):
         return (usage.prompt_tokens * self.input_price + usage.completion_tokens * self.output_price) / 1e6
 
     def check(self) -> None:
-        self.key()
+        self.secrets()
 
-    def key(self) -> str:
-        """The API key; servers without keys get a dummy. Raises ConfigError naming the variable to set."""
-        if self.api_key_env is None:
-            return "none"
-        if not os.environ.get(self.api_key_env):
-            raise ConfigError(f"endpoint {self.base_url}: set the environment variable {self.api_key_env} to its key")
-        return os.environ[self.api_key_env]
+    def secrets(self) -> dict[str, str]:
+        """Values of the variables named in `api_key_env` and `headers_env`. Raises ConfigError naming one to set."""
+        names = [*([self.api_key_env] if self.api_key_env else []), *self.headers_env.values()]
+        for name in names:
+            if not os.environ.get(name):
+                raise ConfigError(f"endpoint {self.base_url}: set the environment variable {name} to its key")
+        return {name: os.environ[name] for name in names}
 
 
 class Endpoint(Engine):
-    """Asks a server; `n` samples with a seed go out as `n` single requests, each with its own seed."""
+    """Asks a server. Samples with a seed go out as single requests, each with its own seed, side by side."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, key: str | None = None) -> None:
+        super().__init__()
+        self.settings = s = settings
+        self._key = key
+        self.worth_retrying: Callable[[], bool] = lambda: True
+        """Asked before a retry; a managed server that has ended is restarted instead."""
+        self.capacity = s.max_concurrency
+        self.pace = Pace(s.min_concurrency, s.max_concurrency)
+        self.caps = RateCap(s.requests_per_minute, s.tokens_per_minute)
+        self.one_by_one = "n" in s.omit
+        self.in_pool = False
 
     @property
     def identity(self) -> str:
         return f"endpoint:{self.settings.base_url.rstrip('/')}:{self.settings.model}"
 
+    @property
+    def where(self) -> str:
+        """The endpoint as messages name it."""
+        s = self.settings
+        return f"endpoint {self.name or s.model} (model {s.model} at {s.base_url})"
+
     async def __aenter__(self) -> Self:
         import openai
 
         s = self.settings
+        self._secrets = s.secrets()
+        key = self._key or (self._secrets[s.api_key_env] if s.api_key_env else "none")
+        self.circuit = Circuit(self.where, failures=s.breaker_failures, pause=s.breaker_pause, outage=s.outage)
         self.client = openai.AsyncOpenAI(
             base_url=s.base_url,
-            api_key=s.key(),
-            timeout=s.timeout,
-            max_retries=s.max_retries,
+            api_key=key,
+            default_headers={**s.headers, **{name: self._secrets[env] for name, env in s.headers_env.items()}},
+            timeout=openai.Timeout(s.timeout, connect=min(30.0, s.timeout)),
+            max_retries=0,  # retried here, where the pace and the circuit learn of it
             http_client=openai.DefaultAioHttpClient(),
         )
-        self.slots = asyncio.Semaphore(s.max_concurrency)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -94,61 +162,130 @@ class Endpoint(Engine):
     async def complete(
         self, messages: Sequence[Message], *, n: int = 1, params: SamplingParams, offset: int = 0
     ) -> list[Completion]:
+        seed = None if "seed" in self.settings.omit else params.seed
         written: list[Completion] = []
-        while len(written) < n:  # servers may return fewer choices than asked for
-            first = params.seed if self.settings.send_seeds else None
-            seed = None if first is None else first + offset + len(written)
-            want = n - len(written) if seed is None else 1
-            written += (await self._ask(messages, want, params, seed))[:want]
+        if n > 1 and not self.splits(params):
+            written = (await self._ask_together(messages, n, params))[:n]
+        missing = range(offset + len(written), offset + n)
+        singles = [self._ask(messages, 1, params, None if seed is None else seed + index) for index in missing]
+        parts = await settle(singles)
+        return join_samples([(offset, written), *zip(missing, parts, strict=True)])
+
+    def splits(self, params: SamplingParams) -> bool:
+        return self.one_by_one or (params.seed is not None and "seed" not in self.settings.omit)
+
+    async def _ask_together(self, messages: Sequence[Message], n: int, params: SamplingParams) -> list[Completion]:
+        """All samples in one request; a server that refuses or ignores `n` is asked one by one from then on."""
+        try:
+            written = await self._ask(messages, n, params, None)
+        except Refused:
+            written = await self._ask(messages, 1, params, None)  # fails again where it was not for `n`
+        if len(written) < n and not self.one_by_one:
+            log.info("%s: does not take n = %d; samples are asked for one by one", self.where, n)
+            self.one_by_one = True
         return written
 
     async def _ask(
         self, messages: Sequence[Message], n: int, params: SamplingParams, seed: int | None
     ) -> list[Completion]:
+        """One request, retried while that may help."""
+        import tenacity
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            backed_off: float = back_off(state)
+            return max(backed_off, error.wait or 0.0) if isinstance(error, TryFailed) else backed_off
+
+        def count(state: tenacity.RetryCallState) -> None:
+            self.meter.retries += 1
+
+        back_off = tenacity.wait_random_exponential(multiplier=self.settings.retry_wait, max=60)
+        retrying = tenacity.AsyncRetrying(
+            stop=tenacity.stop_after_attempt(1 + self.settings.max_retries),
+            wait=wait,
+            retry=tenacity.retry_if_exception(lambda e: isinstance(e, TryFailed) and self.worth_retrying()),
+            before_sleep=count,
+            reraise=True,
+        )
+        try:
+            return await retrying(self._try, messages, n, params, seed)
+        except TryFailed as error:
+            raise RequestFailed(f"{error} (after {retrying.statistics.get('attempt_number', 1)} tries)") from error
+
+    async def _try(
+        self, messages: Sequence[Message], n: int, params: SamplingParams, seed: int | None
+    ) -> list[Completion]:
+        """One try: wait for a slot, the circuit and the caps; ask; tell the circuit and the pace what came of it."""
+        async with self.pace.slot() as epoch:
+            if self.in_pool and self.circuit.is_open:
+                raise EndpointPaused(f"{self.where} is paused")
+            await self.circuit.wait()
+            try:
+                await self.caps.wait(sum(len(m.content) for m in messages), params.max_tokens)
+                written = await self._exchange(self._body(messages, n, params, seed))
+            except ErrataError as error:
+                self._note_failure(error, epoch)
+                raise
+            except BaseException:
+                self.circuit.abandon()
+                raise
+            self.circuit.succeeded()
+            self.pace.succeeded()
+            self.caps.learn(sum(text.usage.completion_tokens for text in written))
+        return written
+
+    async def _exchange(self, body: dict[str, Any]) -> list[Completion]:
+        """Send one body and read the reply, on the meter."""
+        started = time.perf_counter()
+        self.meter.requests += 1
+        self.meter.in_flight += 1
+        self.meter.limit = int(self.pace.limit)
+        try:
+            written = read_reply(await self._send(body), self.settings.reasoning)
+        finally:
+            self.meter.in_flight -= 1
+        self.meter.answered += 1
+        self.meter.seconds += time.perf_counter() - started
+        return written
+
+    def _note_failure(self, error: ErrataError, epoch: int) -> None:
+        if isinstance(error, TryFailed):
+            self.meter.errors[error.kind] += 1
+            if error.overload or error.kind == "timeout":
+                self.pace.overloaded(epoch, error.wait)
+            self.circuit.failed(str(error), overload=error.overload)
+        elif isinstance(error, RequestFailed):
+            self.meter.errors["refused"] += 1
+            self.circuit.refused(error)
+        else:
+            self.meter.errors["unusable"] += 1
+            self.circuit.kill(error)
+
+    async def _send(self, body: dict[str, Any]) -> object:
+        """Send one body. Raises nothing but our own errors, with every secret struck out."""
+        import aiohttp
         import openai
 
-        s, omit = self.settings, openai.omit
         try:
-            async with self.slots:
-                reply = await self.client.chat.completions.create(
-                    model=s.model,
-                    messages=[m.model_dump() for m in messages],  # type: ignore[misc]  # plain dicts of the same shape
-                    n=n if n > 1 else omit,
-                    temperature=params.temperature,
-                    top_p=params.top_p,
-                    max_tokens=params.max_tokens,
-                    seed=seed if seed is not None else omit,
-                    stop=list(params.stop) or omit,
-                    extra_body=dict(s.extra_body) or None,
-                )
-        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-            fix = f"check the key in {s.api_key_env}" if s.api_key_env else "set api_key_env"
-            raise EngineUnusable(f"endpoint {self.name or s.model} ({s.base_url}) refuses the key: {fix}") from error
-        except openai.NotFoundError as error:
-            raise EngineUnusable(f"endpoint {s.base_url}: no model {s.model!r}, or no such path: {error}") from error
-        except openai.APIError as error:
-            cause = f" ({error.__cause__})" if error.__cause__ else ""  # a refused connection reads as a time-out else
-            raise RequestFailed(f"{type(error).__name__}: {error}{cause}") from error
-        return _read_reply(reply)
+            return await self.client.chat.completions.create(**body)
+        except (openai.OpenAIError, aiohttp.ClientError, ValueError) as error:
+            told = explain(error, self.where, self.settings.api_key_env)
+        for secret in self._secrets.values():
+            told.args = tuple(str(part).replace(secret, "[secret]") for part in told.args)
+        raise told from None  # the cause may quote the key
 
-
-def _read_reply(reply: ChatCompletion) -> list[Completion]:
-    """Turn the server's reply into completions. Raises RequestFailed for one without any text."""
-    if not getattr(reply, "choices", None):
-        raise RequestFailed("the server's reply has no choices")
-    usage = reply.usage
-    share = len(reply.choices)
-    completions = []
-    for number, choice in enumerate(reply.choices):
-        if choice.message.content is None:
-            raise RequestFailed(f"the server's reply has no text (finish reason {choice.finish_reason})")
-        if choice.finish_reason not in FINISH:
-            raise RequestFailed(f"the server ended with finish reason {choice.finish_reason!r}")
-        counted = Usage()
-        if usage is not None:  # usage is for the whole reply: the prompt counts once, completions in equal parts
-            part = usage.completion_tokens // share + (number < usage.completion_tokens % share)
-            counted = Usage(prompt_tokens=usage.prompt_tokens if number == 0 else 0, completion_tokens=part)
-        completions.append(
-            Completion(text=choice.message.content, finish_reason=FINISH[choice.finish_reason], usage=counted)
-        )
-    return completions
+    def _body(self, messages: Sequence[Message], n: int, params: SamplingParams, seed: int | None) -> dict[str, Any]:
+        s = self.settings
+        fields = {
+            "temperature": params.temperature,
+            "top_p": params.top_p,
+            "max_tokens": params.max_tokens,
+            "seed": seed,
+            "stop": list(params.stop) or None,
+            "n": n if n > 1 else None,
+        }
+        sent = {name: value for name, value in fields.items() if value is not None and name not in s.omit}
+        if "max_tokens" in sent:
+            sent[s.token_limit_field] = sent.pop("max_tokens")
+        body = {"model": s.model, "messages": [m.model_dump() for m in messages], **sent}
+        return {**body, "extra_body": dict(s.extra_body)} if s.extra_body else body

@@ -44,6 +44,7 @@ class Recorded(Engine):
     cacheable = False
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__()
         self.settings = settings
         self.answers: dict[str, list[Completion]] = defaultdict(list)
 

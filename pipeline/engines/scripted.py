@@ -18,6 +18,7 @@ class Scripted(Engine):
     """Asks `script` for every completion; counts how often."""
 
     def __init__(self, script: Script, identity: str = "scripted") -> None:
+        super().__init__()
         self.script, self._identity, self.asked = script, identity, 0
 
     @property

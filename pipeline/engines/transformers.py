@@ -8,17 +8,15 @@ text wherever it lands (up to floating-point noise; exactly, when the group is t
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pipeline.engines.base import Engine, EngineSettings, Request
 from pipeline.errors import ConfigError, RequestFailed
-from pipeline.identity import model_identity
+from pipeline.identity import check_model, model_identity
 from pipeline.types import Completion, Message, SamplingParams, Usage, content_id
 
 if TYPE_CHECKING:
@@ -48,30 +46,11 @@ class Settings(EngineSettings):
         return Transformers(self)
 
     def check(self) -> None:
-        folder = Path(self.model)
-        if folder.is_dir():
-            check_folder(folder)
-        elif folder.is_absolute() or self.model.startswith(".") or self.model.count("/") > 1:
-            raise ConfigError(f"model {self.model}: there is no such folder")
+        check_model(self.model)
 
-
-def check_folder(folder: Path) -> None:
-    """Raises ConfigError for a model folder without configuration, weights, tokenizer or chat template."""
-    if not (folder / "config.json").is_file():
-        raise ConfigError(f"model {folder}: has no config.json; is it a model folder saved with save_pretrained?")
-    if not any(folder.glob("*.safetensors")):
-        raise ConfigError(f"model {folder}: has no *.safetensors weights; save it with save_pretrained")
-    described = folder / "tokenizer_config.json"
-    if not described.is_file():
-        raise ConfigError(f"model {folder}: has no tokenizer; save one there with tokenizer.save_pretrained")
-    try:
-        inline = "chat_template" in json.loads(described.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConfigError(f"model {folder}: tokenizer_config.json is not valid JSON: {error}") from error
-    if not inline and not (folder / "chat_template.jinja").is_file():
-        raise ConfigError(
-            f"model {folder}: its tokenizer has no chat template; add a chat_template.jinja to the folder"
-        )
+    @property
+    def local_model(self) -> str:
+        return self.model
 
 
 @dataclass
@@ -87,6 +66,7 @@ class Transformers(Engine):
     """Decodes in one background thread; the event loop stays free."""
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__()
         self.settings = settings
         self.group_size = settings.group_size
         self._identity = ""

@@ -45,7 +45,7 @@ def test_samples_with_a_seed_are_single_requests_with_their_own_seeds(serve) -> 
 
 def test_a_server_that_fails_on_seeds_need_not_be_sent_any(serve) -> None:
     server = serve(lambda body: ["4"] * body.get("n", 1))
-    settings = Settings(base_url=server.url, model="m", send_seeds=False)
+    settings = Settings(base_url=server.url, model="m", omit=("seed",))
     assert len(complete(settings, n=3, params=SamplingParams(seed=1))) == 3
     assert [(body["n"], "seed" in body) for body in server.bodies] == [(3, False)]
 

@@ -1,0 +1,53 @@
+"""Opening engines: each behind the completion cache that lies above the runs, on one meter and one budget."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pipeline.budget import Budget, BudgetSettings
+from pipeline.cache import CachedEngine, CompletionCache, Paid
+from pipeline.engines.base import Engine, EngineSettings
+from pipeline.meter import Meter
+
+
+class Access:
+    """All engines of one call of a command. Use with `async with`; what was opened is closed at its end."""
+
+    def __init__(self, cache: Path, run: str, budget: BudgetSettings | None = None) -> None:
+        self.cache, self.run, self.budget = CompletionCache(cache), run, Budget(budget or BudgetSettings())
+        self.meters: dict[str, Meter] = {}
+        self._stack = AsyncExitStack()
+        self._stack.callback(self.cache.close)
+
+    async def open(self, name: str, settings: EngineSettings) -> Engine:
+        """Open one engine, or all members of a pool."""
+        if settings.members:
+            members = {part: await self.open(f"{name}/{part}", inner) for part, inner in settings.members.items()}
+            engine = settings.join(members)
+            engine.name = name
+            return engine
+        engine = settings.create()
+        engine.name = name
+        await self._stack.enter_async_context(engine)
+        self.meters[name] = engine.meter
+        if not engine.cacheable:
+            return engine
+        if settings.billed and (paid := self.spent().get(name)):
+            self.budget.spend(paid.cost, paid.tokens)
+        budget = self.budget if settings.billed else None
+        return CachedEngine(engine, self.cache, run=self.run, cost=settings.cost, budget=budget)
+
+    def spent(self) -> dict[str, Paid]:
+        """What the run has paid in all its calls, by engine."""
+        return self.cache.spent(self.run)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)

@@ -1,0 +1,74 @@
+"""What a run may spend: checked before every request, so that it ends at the limit and not somewhere beyond."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from pydantic import Field
+
+from pipeline.errors import StoppedEarly
+from pipeline.settings import Settings
+
+
+class BudgetSettings(Settings):
+    """Limits on what endpoints write for this run, over all its calls; what the cache answers costs nothing."""
+
+    max_cost: float | None = Field(default=None, gt=0)
+    """In the currency of the endpoints' prices; every endpoint then needs `input_price` and `output_price`."""
+    max_tokens: int | None = Field(default=None, gt=0)
+    """Prompt and completion tokens of all endpoints together."""
+
+
+class Budget:
+    """Adds up what is spent and what the requests under way will probably cost."""
+
+    def __init__(self, settings: BudgetSettings, cost: float = 0.0, tokens: int = 0) -> None:
+        self.settings, self.cost, self.tokens = settings, cost, tokens
+        self._held_cost = self._held_tokens = 0.0
+        self._holders = 0
+        self._changed = asyncio.Event()
+
+    def spend(self, cost: float | None, tokens: int) -> None:
+        """Count what was paid."""
+        self.cost += cost or 0.0
+        self.tokens += tokens
+
+    @asynccontextmanager
+    async def hold(self, cost: float, tokens: float) -> AsyncIterator[None]:
+        """Set aside the guessed price of one request while it is under way.
+
+        Where the guess would pass the limit, waits for the requests under way, whose true price may leave room.
+        Raises StoppedEarly when the limit is reached.
+        """
+        while (told := self._over(cost, tokens)) is not None:
+            if not self._holders:
+                raise StoppedEarly(told)
+            self._changed.clear()
+            await self._changed.wait()
+        self._holders += 1
+        self._held_cost += cost
+        self._held_tokens += tokens
+        try:
+            yield
+        finally:
+            self._holders -= 1
+            self._held_cost -= cost
+            self._held_tokens -= tokens
+            self._changed.set()
+
+    def _over(self, cost: float, tokens: float) -> str | None:
+        """Why the next request does not fit, if so."""
+        s = self.settings
+        limits = (
+            ("max_cost", s.max_cost, self.cost, self._held_cost + cost),
+            ("max_tokens", s.max_tokens, self.tokens, self._held_tokens + tokens),
+        )
+        for name, limit, spent, more in limits:
+            if limit is not None and spent + more > limit:
+                return (
+                    f"budget.{name}: {spent:,.6g} of {limit:,.6g} is spent and the next request would pass it; "
+                    "what was done is kept, raise it and run again to go on"
+                )
+        return None

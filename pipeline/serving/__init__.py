@@ -1,0 +1,1 @@
+"""What engines share about servers: pace, circuit, replies, failures, and processes that are watched."""
