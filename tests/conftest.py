@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 ROOT = Path(__file__).parent.parent
 
@@ -34,6 +35,17 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
+def make_reply(body: dict[str, Any], texts: Sequence[str]) -> dict[str, Any]:
+    """A chat reply with one choice a text; 11 tokens were read, 7 written for each."""
+    choices = [
+        {"index": i, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        for i, text in enumerate(texts)
+    ]
+    usage = {"prompt_tokens": 11, "completion_tokens": 7 * len(texts), "total_tokens": 11 + 7 * len(texts)}
+    head = {"id": "x", "object": "chat.completion", "created": 0, "model": body["model"]}
+    return {**head, "choices": choices, "usage": usage}
+
+
 class Server:
     """An OpenAI-compatible server: `answer(body)` returns the choices' texts, or (status, JSON) for anything else."""
 
@@ -48,28 +60,16 @@ class Server:
         assert self._ready.wait(30)
 
     def _serve(self) -> None:
-        from aiohttp import web
-
-        async def chat(request: web.Request) -> web.Response:
+        async def chat(request: web.Request) -> web.StreamResponse:
             body = await request.json()
             self.bodies.append(body)
             self.keys.add(request.headers.get("Authorization", ""))
-            made = await asyncio.to_thread(self.answer, body)
-            if isinstance(made, tuple):
-                status, told = made
-                return web.json_response(told, status=status, headers={"Retry-After": "0"})
-            choices = [
-                {"index": i, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-                for i, text in enumerate(made)
-            ]
-            usage = {"prompt_tokens": 11, "completion_tokens": 7 * len(made), "total_tokens": 11 + 7 * len(made)}
-            head = {"id": "x", "object": "chat.completion", "created": 0, "model": body["model"]}
-            return web.json_response({**head, "choices": choices, "usage": usage})
+            return await self.respond(request, body)
 
         async def start() -> None:
             app = web.Application()
             app.router.add_post("/v1/chat/completions", chat)
-            self._runner = web.AppRunner(app)
+            self._runner = web.AppRunner(app, shutdown_timeout=1)
             await self._runner.setup()
             site = web.TCPSite(self._runner, "127.0.0.1", 0)
             await site.start()
@@ -78,6 +78,13 @@ class Server:
 
         self._loop.run_until_complete(start())
         self._loop.run_forever()
+
+    async def respond(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        made = await asyncio.to_thread(self.answer, body)
+        if isinstance(made, tuple):
+            status, told = made
+            return web.json_response(told, status=status, headers={"Retry-After": "0"})
+        return web.json_response(make_reply(body, made))
 
     def close(self) -> None:
         asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(30)

@@ -31,7 +31,7 @@ class Limits(EngineSettings):
     max_retries: int = Field(default=5, ge=0)
     """Further tries, with back-off, on rate limits, overload, server errors, broken connections and time-outs."""
     retry_wait: float = Field(default=1.0, gt=0)
-    """Seconds before the first retry, at most; doubled for each further one, up to a minute, and drawn at random."""
+    """Seconds before the first retry, at most; doubled for each further one, up to 60 times that, drawn at random."""
     min_concurrency: int = Field(default=1, ge=1)
     """Requests that may always be in flight, however overloaded the server says it is."""
     max_concurrency: int = Field(default=256, ge=1)
@@ -39,7 +39,7 @@ class Limits(EngineSettings):
     breaker_failures: int = Field(default=10, ge=1)
     """Failed tries in a row after which the server is left alone for a while."""
     breaker_pause: float = Field(default=10.0, gt=0)
-    """Seconds it is left alone; doubled each time, up to a minute."""
+    """Seconds it is left alone; doubled each time, up to six times that."""
     outage: float = Field(default=600.0, ge=0)
     """Seconds without any success after which the run stops (exit code 3), to be resumed when the server is back."""
     reasoning: Reasoning = "apart"
@@ -199,7 +199,9 @@ class Endpoint(Engine):
         def count(state: tenacity.RetryCallState) -> None:
             self.meter.retries += 1
 
-        back_off = tenacity.wait_random_exponential(multiplier=self.settings.retry_wait, max=60)
+        back_off = tenacity.wait_random_exponential(
+            multiplier=self.settings.retry_wait, max=60 * self.settings.retry_wait
+        )
         retrying = tenacity.AsyncRetrying(
             stop=tenacity.stop_after_attempt(1 + self.settings.max_retries),
             wait=wait,

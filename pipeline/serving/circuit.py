@@ -10,7 +10,8 @@ from pipeline.errors import EngineUnusable, ErrataError, RequestFailed, StoppedE
 log = logging.getLogger(__name__)
 REFUSALS = 20
 """Requests refused before any was answered, after which the settings must be wrong."""
-LONGEST_PAUSE = 60.0
+GROWTH = 6
+"""How many times the first pause the longest one is."""
 
 
 class EndpointPaused(ErrataError):
@@ -101,7 +102,7 @@ class Circuit:
                 "%s: %d failures in a row (%s); paused for %.3g s", self.name, self._in_a_row, reason, self._pause
             )
             self._open_until = now + self._pause
-            self._pause = min(2 * self._pause, max(LONGEST_PAUSE, self.first_pause))
+            self._pause = min(2 * self._pause, GROWTH * self.first_pause)
         self._changed.set()
 
     def refused(self, error: RequestFailed) -> None:
@@ -119,5 +120,5 @@ class Circuit:
 
     def kill(self, error: Exception) -> None:
         """No request will pass any more; all that wait raise `error`."""
-        self._dead = error
+        self._dead = self._dead or error
         self._changed.set()

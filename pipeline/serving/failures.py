@@ -33,7 +33,7 @@ def explain(error: Exception, where: str, key_variable: str | None) -> ErrataErr
         root = _root(error)
         if isinstance(root, TimeoutError):
             return TryFailed("timeout", "no answer in time")
-        return TryFailed("connection", f"the connection failed: {root or error}")
+        return TryFailed("connection", f"no connection to {where}: {root}")
     return RequestFailed(f"{type(error).__name__}: {error}"[:REASON_LENGTH])
 
 
@@ -50,7 +50,7 @@ def _explain_status(error: openai.APIStatusError, where: str, key_variable: str 
         fix = f"check the key in {key_variable}" if key_variable else "set api_key_env to the variable that holds a key"
         return EngineUnusable(f"{where} refuses the key: {fix} ({told})")
     if status == 404:
-        return EngineUnusable(f"{where}: no such model, or no such path ({told})")
+        return EngineUnusable(f"{where}: there is no such model, or no such path ({told}); see `errata teachers`")
     if status == 402 or error.code == "insufficient_quota":
         return StoppedEarly(f"{where}: the account is out of credit ({told}); what was done is kept")
     wait = _retry_after(error)

@@ -34,7 +34,7 @@ def test_only_the_missing_samples_are_asked_for(tmp_path: Path) -> None:
     assert script.asked == 4
     other, fresh = make_engine(tmp_path)
     assert len(asyncio.run(other.complete(ASK, n=4, params=PARAMS))) == 4
-    assert (fresh.asked, other.hits) == (0, 4)
+    assert (fresh.asked, other.meter.from_cache) == (0, 4)
 
 
 def test_equal_requests_at_the_same_time_are_asked_once(tmp_path: Path) -> None:

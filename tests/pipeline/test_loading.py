@@ -60,7 +60,7 @@ def test_a_bare_name_stands_for_a_component_with_its_defaults(tmp_path: Path) ->
             ["c.yaml:8: sample.nn", "unknown key 'nn'", "available: n, params, prompt"],
         ),
         (GOOD.replace("sample:", "smaple:"), ["c.yaml:8: smaple", "did you mean 'sample'"]),
-        (GOOD.replace("engine: endpoint", "engine: vlm"), ["student", "unknown engine 'vlm'", "endpoint, recorded"]),
+        (GOOD.replace("engine: endpoint", "engine: vlm"), ["student", "unknown engine 'vlm'", "endpoint, pool"]),
         (GOOD.replace("  model:", "  modl:"), ["c.yaml:6: student.modl", "did you mean 'model'"]),
         (GOOD.replace("name: test", "name: ../up"), ["c.yaml:1: name"]),
         (GOOD.replace("name: test\n", ""), ["name: is required"]),

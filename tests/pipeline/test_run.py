@@ -17,7 +17,7 @@ from errata.demo import world
 from pipeline.engines.transformers import Settings as StudentSettings
 from pipeline.errors import DataError, EngineUnusable, StoppedEarly
 from pipeline.loading import load_settings
-from pipeline.run import build, check_gold
+from pipeline.run import Progress, build, check_gold
 from pipeline.summary import Summary
 from pipeline.types import Message
 
@@ -148,14 +148,15 @@ def test_student_and_gold_guided_teacher_over_http(tmp_path: Path, serve, studen
     assert (again.kept, again.mistakes) == (summary.kept, summary.mistakes)
 
 
-def interrupt_after(count: int) -> Any:
+def interrupt_after(count: int) -> Progress:
     """A progress callback that stops the run, as Ctrl-C does, at the given number of finished problems."""
 
-    def progress(stage: str, done: int, total: int) -> None:
-        if done >= count:
-            raise KeyboardInterrupt
+    class Interrupt(Progress):
+        def __call__(self, stage: str, done: int, total: int) -> None:
+            if done >= count:
+                raise KeyboardInterrupt
 
-    return progress
+    return Interrupt()
 
 
 def test_an_interrupted_run_ends_with_the_same_data_set(tmp_path: Path, student_dir: Path) -> None:

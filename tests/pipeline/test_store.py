@@ -33,7 +33,7 @@ def test_a_torn_last_line_is_cut_at_whatever_byte_it_was_torn(tmp_path: Path) ->
     for end in range(start, len(whole)):
         path.write_bytes(whole[:end])
         journal = Journal(path, Attempt)
-        assert list(journal.records) == ["a0", "a1"]
+        assert [id for id in ("a0", "a1", "a2") if journal.get(id)] == ["a0", "a1"]
         journal.append([make_attempt(2)])
         journal.close()
         assert path.read_bytes() == whole
@@ -55,7 +55,7 @@ def test_the_newest_record_of_an_id_counts_and_an_unchanged_one_is_not_written_a
     journal.close()
     assert len(path.read_bytes().splitlines()) == 3
     again = Journal(path, Attempt)
-    assert again.records["a1"] == make_attempt(1, "new")
+    assert again.get("a1") == make_attempt(1, "new")
     again.close()
 
 

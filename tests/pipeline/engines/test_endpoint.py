@@ -59,12 +59,12 @@ def test_a_server_that_ignores_n_is_asked_until_there_are_enough(serve) -> None:
 def test_overload_is_retried_and_then_recorded(serve) -> None:
     count = iter(range(100))
     server = serve(lambda body: (429, {"error": {"message": "slow down"}}) if next(count) < 2 else ["4"])
-    settings = Settings(base_url=server.url, model="m", max_retries=3)
+    settings = Settings(base_url=server.url, model="m", max_retries=3, retry_wait=0.01)
     assert complete(settings)[0].text == "4"
     assert len(server.bodies) == 3
 
     broken = serve(lambda body: (500, {"error": {"message": "down"}}))
-    with pytest.raises(RequestFailed, match="InternalServerError"):
+    with pytest.raises(RequestFailed, match="HTTP 500: down"):
         complete(settings.model_copy(update={"base_url": broken.url, "max_retries": 1}))
     assert len(broken.bodies) == 2
 
@@ -93,7 +93,7 @@ def test_a_key_that_is_not_set_is_found_before_any_request(monkeypatch) -> None:
 
 def test_an_unknown_model_ends_the_run(serve) -> None:
     server = serve(lambda body: (404, {"error": {"message": "no model m"}}))
-    with pytest.raises(EngineUnusable, match="no model 'm'"):
+    with pytest.raises(EngineUnusable, match=r"model m at .*no such model"):
         complete(Settings(base_url=server.url, model="m"))
 
 

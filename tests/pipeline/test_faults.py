@@ -1,0 +1,163 @@
+"""A run against a server that fails in every way: nothing is lost, nothing is paid twice, every count agrees."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+import pipeline
+from pipeline.errors import EngineUnusable, StoppedEarly
+from pipeline.loading import load_settings
+from pipeline.run import build
+from pipeline.summary import Summary
+
+KEY = "sk-planted-3141592653589793"
+
+
+def write_problems(path: Path, count: int) -> Path:
+    rows = [
+        {"question": f"What is {i} + {i}?", "answer": str(2 * i), "solution": f"#### {2 * i}"} for i in range(count)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def answer(body: dict[str, Any]) -> list[str]:
+    """Right for even numbers, wrong for odd ones."""
+    number = int(re.findall(r"\d+", body["messages"][-1]["content"])[0])
+    return [f"{number} + {number}\n#### {2 * number + number % 2}"]
+
+
+def run(
+    tmp_path: Path, url: str, *, count: int = 60, options: Mapping[str, Any] = MappingProxyType({}), **sections: Any
+) -> Summary:
+    fast = {"retry_wait": 0.005, "breaker_pause": 0.02, "timeout": 3.0, "max_concurrency": 64}
+    settings = {
+        "name": "test",
+        "runs_dir": str(tmp_path / "runs"),
+        "problems": {"path": str(write_problems(tmp_path / "p.jsonl", count)), "rationale": "solution"},
+        "student": {"engine": "endpoint", "base_url": url, "model": "m", **fast, **options},
+        "sample": {"n": 1},
+        "correct": {"rungs": ["reference"]},
+        **sections,
+    }
+    file = tmp_path / "config.yaml"
+    file.write_text(json.dumps(settings))
+    return asyncio.run(build(load_settings(file)))
+
+
+def test_2000_problems_against_faults_of_every_kind(tmp_path: Path, serve_faulty, monkeypatch, caplog) -> None:
+    monkeypatch.setenv("PLANTED_KEY", KEY)
+    server = serve_faulty(answer)
+    options = {"api_key_env": "PLANTED_KEY", "max_retries": 3, "min_concurrency": 32}
+    summary = run(tmp_path, server.url, count=2000, options=options)
+    assert summary.attempts == 2000 == summary.correct + summary.wrong + summary.failed
+    reasons = [json.loads(line)["reason"] for line in (tmp_path / "runs/test/unknown.jsonl").read_text().splitlines()]
+    assert len(reasons) == summary.failed
+    assert all("after 4 tries" in reason for reason in reasons)
+
+    use, did = summary.usage["student"], server.did
+    assert max(server.paid.values()) == 1, "no accepted completion is paid twice"
+    assert use.requests == did.total()
+    assert use.completions == did["answered"] == len(server.paid) == summary.correct + summary.wrong
+    assert use.errors == {
+        "rate_limit": did["rate_limit"],
+        "server_error": did["server_error"],
+        "timeout": did["timeout"],
+        "connection": did["connection"],
+        "malformed": did["truncated"] + did["no_choices"] + did["html"],
+    }
+    assert use.retries == did.total() - 2000
+    assert (use.prompt_tokens, use.completion_tokens) == (11 * use.completions, 7 * use.completions)
+    assert summary.kept == summary.wrong > 0
+
+    server.one_in = 1 << 40
+    again = run(tmp_path, server.url, count=2000, options=options)
+    assert again.failed == 0
+    assert again.usage["student"].requests == summary.failed, "the next run asks for what failed and nothing else"
+    assert again.usage["student"].completions == 2000
+    assert max(server.paid.values()) == 1
+    for path in [*(tmp_path / "runs").rglob("*")]:
+        assert path.is_dir() or KEY.encode() not in path.read_bytes(), path
+    assert KEY not in caplog.text
+    assert len(pipeline.load_run(tmp_path / "runs" / "test").attempts) == 2000
+
+
+def test_a_wrong_key_stops_at_once_and_names_the_variable(tmp_path: Path, serve, monkeypatch) -> None:
+    monkeypatch.setenv("PLANTED_KEY", KEY)
+    server = serve(lambda body: (401, {"error": {"message": f"Incorrect API key provided: {KEY}"}}))
+    with pytest.raises(EngineUnusable, match=r"student.*PLANTED_KEY") as caught:
+        run(tmp_path, server.url, count=2000, options={"api_key_env": "PLANTED_KEY", "max_concurrency": 16})
+    assert len(server.bodies) <= 16
+    assert KEY not in str(caught.value)
+    for path in [*(tmp_path / "runs").rglob("*")]:
+        assert path.is_dir() or KEY.encode() not in path.read_bytes(), path
+
+
+def test_a_server_that_speaks_html_is_found_out_before_all_problems_are_asked(tmp_path: Path, serve) -> None:
+    server = serve(lambda body: (200, "<html>Welcome</html>"))
+    with pytest.raises(EngineUnusable, match="base_url"):
+        run(tmp_path, server.url, count=500)
+    assert len(server.bodies) < 100
+
+
+def test_a_context_that_is_too_long_fails_its_row_alone(tmp_path: Path, serve) -> None:
+    def limited(body: dict[str, Any]) -> Any:
+        if " 7 +" in body["messages"][-1]["content"]:
+            return 400, {"error": {"message": "maximum context length is 10 tokens", "code": "context_length_exceeded"}}
+        return answer(body)
+
+    server = serve(limited)
+    summary = run(tmp_path, server.url)
+    assert (summary.failed, summary.attempts) == (1, 60)
+    assert len(server.bodies) == 60, "a refused request is not repeated"
+    assert "maximum context length" in (tmp_path / "runs/test/unknown.jsonl").read_text()
+
+
+def test_settings_that_no_request_can_pass_stop_the_run_early(tmp_path: Path, serve) -> None:
+    server = serve(lambda body: (400, {"error": {"message": "temperature is not supported"}}))
+    with pytest.raises(EngineUnusable, match="refused each of the first 20 requests: HTTP 400: temperature is not"):
+        run(tmp_path, server.url, count=500)
+    assert len(server.bodies) < 60
+
+
+def test_an_account_without_credit_stops_resumably(tmp_path: Path, serve) -> None:
+    credit = iter([True] * 30)
+
+    def poor(body: dict[str, Any]) -> Any:
+        return answer(body) if next(credit, False) else (402, {"error": {"message": "Insufficient Balance"}})
+
+    server = serve(poor)
+    with pytest.raises(StoppedEarly, match=r"out of credit.*of 60 problems are done"):
+        run(tmp_path, server.url, options={"max_concurrency": 4})
+    server.answer = answer
+    assert run(tmp_path, server.url).usage["student"].completions == 60
+    texts = [json.dumps(body["messages"]) for body in server.bodies]
+    assert len(texts) - len(set(texts)) <= 4, "what was answered before is not asked again"
+
+
+def test_a_server_that_goes_away_and_comes_back_is_waited_for(tmp_path: Path, serve) -> None:
+    count = iter(range(10_000))
+
+    def broken_for_a_while(body: dict[str, Any]) -> Any:
+        return (500, {"error": {"message": "down"}}) if 20 <= next(count) < 50 else answer(body)
+
+    server = serve(broken_for_a_while)
+    options = {"breaker_failures": 5, "max_retries": 40, "max_concurrency": 8}
+    assert run(tmp_path, server.url, options=options).failed == 0
+
+
+def test_an_outage_beyond_the_limit_stops_resumably(tmp_path: Path, serve) -> None:
+    count = iter(range(10_000))
+    server = serve(lambda body: answer(body) if next(count) < 20 else (500, {"error": {"message": "down for good"}}))
+    options = {"breaker_failures": 5, "max_retries": 1000, "max_concurrency": 8, "outage": 0.1}
+    with pytest.raises(StoppedEarly, match="down for good"):
+        run(tmp_path, server.url, options=options)
+    assert len(server.bodies) < 200
