@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("torch", "transformers", "trl", "accelerate", "datasets", "peft")
+PACKAGES = ("torch", "transformers", "trl", "accelerate", "datasets", "peft", "openai", "aiohttp")
 
 
 def make_parser(description: str) -> argparse.ArgumentParser:

@@ -269,7 +269,8 @@ class Endpoint(Engine):
         import openai
 
         try:
-            return await self.client.chat.completions.create(**body)
+            # `post` with plain JSON in and out: the typed `create` takes twice the time, and drops nothing we want
+            return await self.client.post("/chat/completions", body=body, cast_to=object)
         except (openai.OpenAIError, aiohttp.ClientError, ValueError) as error:
             told = explain(error, self.where, self.settings.api_key_env)
         for secret in self._secrets.values():
@@ -290,4 +291,4 @@ class Endpoint(Engine):
         if "max_tokens" in sent:
             sent[s.token_limit_field] = sent.pop("max_tokens")
         body = {"model": s.model, "messages": [m.model_dump() for m in messages], **sent}
-        return {**body, "extra_body": dict(s.extra_body)} if s.extra_body else body
+        return {**body, **s.extra_body}

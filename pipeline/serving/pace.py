@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiolimiter import AsyncLimiter
 
-START = 16
+START = 64
 
 
 class Pace:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+import json
+from typing import Any, Literal
 
 from pipeline.errors import MalformedReply
 from pipeline.types import Completion, FinishReason, Usage
-
-if TYPE_CHECKING:
-    from openai.types import CompletionUsage
 
 FINISH: dict[str | None, FinishReason] = {"stop": "stop", "length": "length", "content_filter": "content_filter"}
 OPEN, CLOSE = "<think>", "</think>"
@@ -17,28 +15,36 @@ Reasoning = Literal["apart", "keep"]
 
 def read_reply(reply: object, reasoning: Reasoning) -> list[Completion]:
     """The completions of a chat reply. Raises MalformedReply for anything that is none."""
-    if isinstance(reply, str):
-        start = " ".join(reply.split())[:80]
-        raise MalformedReply(f"the server's reply is not JSON but {start!r}; is base_url right (it often ends in /v1)?")
-    choices = getattr(reply, "choices", None)
+    if isinstance(reply, str):  # the server named another content type
+        try:
+            reply = json.loads(reply)
+        except ValueError as error:
+            start = " ".join(str(reply).split())[:80]
+            told = f"the server's reply is not JSON but {start!r}; is base_url right (it often ends in /v1)?"
+            raise MalformedReply(told) from error
+    body = reply if isinstance(reply, dict) else {}
+    choices = body.get("choices")
     if not isinstance(choices, list) or not choices:
-        told = getattr(reply, "error", None)
-        raise MalformedReply(f"the server's reply has no choices{f': {told}' if told else ''}")
-    usage: CompletionUsage | None = getattr(reply, "usage", None)
-    return [_read_choice(choice, _share(usage, i, len(choices)), reasoning) for i, choice in enumerate(choices)]
+        why = f": {body['error']}" if body.get("error") else ""
+        raise MalformedReply(f"the server's reply has no choices{why}")
+    shares = [_share(body.get("usage"), number, len(choices)) for number in range(len(choices))]
+    try:
+        return [_read_choice(choice, share, reasoning) for choice, share in zip(choices, shares, strict=True)]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise MalformedReply(f"a choice in the server's reply is no chat completion: {error!r}") from error
 
 
-def _read_choice(choice: Any, usage: Usage, reasoning: Reasoning) -> Completion:
-    finish = FINISH.get(choice.finish_reason)
-    message = getattr(choice, "message", None)
-    if finish is None or message is None:
-        raise MalformedReply(f"the server ended with finish reason {choice.finish_reason!r}")
-    if message.content is None and finish == "stop":
+def _read_choice(choice: dict[str, Any], usage: Usage, reasoning: Reasoning) -> Completion:
+    finish = FINISH.get(choice["finish_reason"])
+    if finish is None:
+        raise MalformedReply(f"the server ended with finish reason {choice['finish_reason']!r}")
+    message = choice["message"]
+    content = message.get("content")
+    if content is None and finish == "stop":
         raise MalformedReply("the server's reply has no text")
     # cut off or filtered before its first word, a text is empty, and paid for: the grade will be `unknown`
-    text: str = message.content or ""
-    extra = getattr(message, "reasoning_content", None) or getattr(message, "reasoning", None)
-    thought: str | None = extra if isinstance(extra, str) else None
+    text: str = content or ""
+    thought: str | None = message.get("reasoning_content") or message.get("reasoning")
     if reasoning == "keep":
         text = f"{OPEN}\n{thought.strip()}\n{CLOSE}\n\n{text}" if thought else text
         return Completion(text=text, finish_reason=finish, usage=usage)
@@ -62,10 +68,10 @@ def split_thought(text: str) -> tuple[str | None, str]:
     return head.lstrip().removeprefix(OPEN).strip(), answer.lstrip()
 
 
-def _share(usage: CompletionUsage | None, number: int, of: int) -> Usage:
+def _share(usage: dict[str, Any] | None, number: int, of: int) -> Usage:
     """One choice's part: the prompt counts once, the completions, counted together, in equal parts."""
-    if usage is None:
+    if not isinstance(usage, dict):
         return Usage()
-    written, prompt = usage.completion_tokens or 0, usage.prompt_tokens or 0
+    written, prompt = usage.get("completion_tokens") or 0, usage.get("prompt_tokens") or 0
     part = written // of + (number < written % of)
     return Usage(prompt_tokens=prompt if number == 0 else 0, completion_tokens=part)
