@@ -61,7 +61,7 @@ def main() -> None:
         over = median(runs["errata"]) / median(runs["distilabel"])
         targets.append(make_target("errata over distilabel", over, 3.0))
 
-    stages = [measure_stages(1000 if args.quick else 2000) for _ in range(rounds)]
+    stages = [measure_stages(2000) for _ in range(rounds)]
     over = statistics.median(run["over_slowest"] for run in stages)
     rows.append({"what": f"three stages, {stages[0]['count']} problems", "over_slowest": round(over, 3)})
     targets.append(make_target("wall time over the slowest stage's", over, 1.1, at_most=True))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
+from pipeline.compare import Comparison
 from pipeline.evaluate import Accuracy, Evaluation
+from pipeline.forecast import Forecast
+from pipeline.probe import Probe
 from pipeline.summary import Summary
 
 out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
@@ -94,3 +97,92 @@ def _interval(a: Accuracy) -> str:
 
 def _sampled(a: Accuracy) -> str:
     return "" if a.sampled_accuracy is None else f"{a.sampled_accuracy:.1%}"
+
+
+def print_forecast(forecast: Forecast) -> None:
+    """What a run will take."""
+    title = f"{forecast.problems:,} problems, foreseen from {forecast.sampled} of them (95% intervals)"
+    table = Table(title=title, title_justify="left")
+    for column in ("engine", "texts", "in the cache", "tokens in", "tokens out", "cost", "time"):
+        table.add_column(column, justify="left" if column == "engine" else "right")
+    for name, engine in forecast.engines.items():
+        low, high = engine.texts_range
+        texts = f"{engine.texts:,}" if low == high else f"{engine.texts:,} ({low:,} – {high:,})"
+        cost = ""
+        if engine.cost is not None and engine.cost_range is not None:
+            cost = f"{engine.cost:,.4g} ({engine.cost_range[0]:,.4g} – {engine.cost_range[1]:,.4g})"
+        known = "" if engine.known is None else f"{engine.known:,}"
+        row = (f"{engine.prompt_tokens:,}", f"{engine.completion_tokens:,}", cost, _duration(engine.seconds))
+        table.add_row(name, texts, known, *row)
+    out.print(table)
+    out.print(f"About {_duration(forecast.seconds)} in all, since the stages overlap; cost {forecast.cost:,.4g}.")
+    out.print(f"The sample cost {forecast.paid:,.4g} now; it is kept, and the run starts with it.")
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "unknown (the sample was in the cache)"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def print_probes(probes: Sequence[Probe]) -> None:
+    """What was found out about each endpoint."""
+    table = Table(title="Endpoints", title_justify="left")
+    for column in ("name", "model", "usable", "listed", "context", "latency", "cost of a call", "JSON schema", "n > 1"):
+        table.add_column(column, overflow="fold")
+    for probe in probes:
+        table.add_row(
+            probe.name,
+            probe.model or probe.engine,
+            "yes" if probe.usable else "NO",
+            {True: "yes", False: "no", None: ""}[probe.listed],
+            "" if probe.context_length is None else f"{probe.context_length:,}",
+            "" if probe.latency is None else f"{probe.latency:.2f} s",
+            "" if probe.cost is None else f"{probe.cost:.3g}",
+            probe.note or probe.json_schema if probe.usable else "",
+            "" if probe.note or not probe.usable else probe.many,
+        )
+    out.print(table)
+    for probe in probes:
+        if probe.error:
+            out.print(f"{probe.name}: {probe.error}", style="red", markup=False)
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """The teachers side by side."""
+    title = f"{comparison.mistakes} mistakes in {comparison.problems} problems, rung {comparison.rung}"
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for name in comparison.teachers:
+        table.add_column(name, justify="right")
+    results = list(comparison.teachers.values())
+    shares = [f"{r.accepted} ({r.interval[0]:.0%} – {r.interval[1]:.0%})" for r in results]
+    table.add_row("accepted", *shares)
+    for label, field in (
+        ("wrong", "wrong"),
+        ("undecided", "unknown"),
+        ("no solution", "refused"),
+        ("“attempt is right”", "attempt_right"),
+        ("“gold is wrong”", "gold_wrong"),
+        ("failed", "failed"),
+        ("tokens in", "prompt_tokens"),
+        ("tokens out", "completion_tokens"),
+    ):
+        table.add_row(label, *(f"{getattr(r, field):,}" for r in results))
+    for label, field, unit in (
+        ("cost", "cost", ""),
+        ("cost per accepted", "cost_per_accepted", ""),
+        ("latency", "latency", " s"),
+        ("length / mistake's", "length_ratio", ""),
+        ("edit ratio", "edit_ratio", ""),
+    ):
+        values = [getattr(r, field) for r in results]
+        table.add_row(label, *("" if value is None else f"{value:.3g}{unit}" for value in values))
+    out.print(table)
+    for name, result in comparison.teachers.items():
+        if result.reasons:
+            listed = "; ".join(f"{reason} ({count})" for reason, count in result.reasons.items())
+            out.print(f"{name}, not accepted: {listed}", markup=False)
+    out.print(f"Recommended: {comparison.recommended}. {comparison.grounds}.", markup=False)

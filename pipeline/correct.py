@@ -82,6 +82,7 @@ class Ladder:
             completion=draft.completion,
             grade=grade,
             failure=draft.failure,
+            objection=draft.objection,
             edit_ratio=None if draft.text is None else edit_ratio(mistake.text, draft.text),
         )
 

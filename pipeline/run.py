@@ -10,9 +10,10 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import yaml
@@ -54,9 +55,12 @@ QUIET = Progress()
 class Stages:
     """The stages of a run, ready to work."""
 
+    problems: ProblemSource
+    access: Access
+    engines: dict[str, Engine]
+    checker: Checker
     sampler: Sampler
     ladder: Ladder
-    teachers: dict[str, Engine]
     prompts: Prompts
     settings: RunSettings
     folder: RunFolder
@@ -74,10 +78,15 @@ class Stages:
                 raise result
         return {n: places for (n, _), places in zip(group, finished, strict=True) if places}  # type: ignore[misc]
 
+    def sources(self, attempts: Sequence[Attempt]) -> Sources:
+        """What the rungs may draw on for one problem."""
+        teachers = {name: engine for name, engine in self.engines.items() if name != "student"}
+        return Sources(teachers, self.prompts, attempts)
+
     async def finish_problem(self, number: int, problem: Problem, attempts: Sequence[Attempt]) -> list[int]:
         """From graded attempts to pairs: every mistake is corrected and paired, or refused with a finding."""
         self.tally.count_attempts(number, attempts)
-        sources = Sources(self.teachers, self.prompts, attempts)
+        sources = self.sources(attempts)
         limit = self.settings.pair.max_per_problem
         conversation = make_conversation(self.sampler.prompt, problem)
         pairing = Pairing(conversation, self.settings.cleanups, limit, self.pair_settings)
@@ -100,18 +109,10 @@ async def build(settings: RunSettings, progress: Progress = QUIET) -> Summary:
     Raises UsageError for bad input, StoppedEarly where the budget ends, an endpoint stays away, or the student
     answered no request at all.
     """
-    settings.check()
     started = time.perf_counter()
-    async with AsyncExitStack() as stack:
-        checker = await stack.enter_async_context(settings.checker.create())
-        problems = ProblemSource(settings.problems, checker)
-        folder = stack.enter_context(RunFolder(settings.run_dir))
-        tally = Tally(stack.enter_context(OrderedLines(settings.run_dir / "unknown.jsonl")))
-        tally.seconds["read"] = time.perf_counter() - started
+    async with open_stages(settings, settings.run_dir) as stages:
+        problems, access, folder, tally = stages.problems, stages.access, stages.folder, stages.tally
         write_file(folder.path / "config.yaml", dump_settings(settings))
-        access = await stack.enter_async_context(open_access(settings))
-        engines = {name: await access.open(name, engine) for name, engine in settings.engines.items()}
-        stages = make_stages(settings, engines, checker, folder, tally)
         progress.watch(tally, access.meters)
         pairs_at: dict[int, list[int]] = {}
         done = 0
@@ -123,10 +124,10 @@ async def build(settings: RunSettings, progress: Progress = QUIET) -> Summary:
             progress("problems", done, len(problems))
 
         progress("problems", 0, len(problems))
-        group_size = engines["student"].group_size
+        group_size = stages.engines["student"].group_size
         groups = cut_groups(enumerate(problems), group_size)
         try:
-            await run_bounded(groups, build_group, max(2, under_way(settings, engines.values()) // group_size))
+            await run_bounded(groups, build_group, max(2, under_way(settings, stages.engines.values()) // group_size))
         except StoppedEarly as error:
             raise StoppedEarly(f"{error} ({done:,} of {len(problems):,} problems are done)") from error
 
@@ -153,6 +154,32 @@ async def build(settings: RunSettings, progress: Progress = QUIET) -> Summary:
     return summary
 
 
+@asynccontextmanager
+async def open_stages(settings: RunSettings, folder: Path) -> AsyncIterator[Stages]:
+    """Check the settings, read the problems, open the checker, the journals in `folder`, and all engines.
+
+    Raises UsageError for bad input.
+    """
+    settings.check()
+    started = time.perf_counter()
+    async with AsyncExitStack() as stack:
+        checker = await stack.enter_async_context(settings.checker.create())
+        problems = ProblemSource(settings.problems, checker)
+        journals = stack.enter_context(RunFolder(folder))
+        tally = Tally(stack.enter_context(OrderedLines(folder / "unknown.jsonl")))
+        tally.seconds["read"] = time.perf_counter() - started
+        access = await stack.enter_async_context(open_access(settings))
+        engines = {name: await access.open(name, engine) for name, engine in settings.engines.items()}
+        prompts = Prompts(settings.prompts)
+        prompt = prompts.load(settings.sample.prompt)
+        sampler = Sampler(engines["student"], checker, prompt, settings.sample, settings.checker, journals.attempts)
+        ladder = Ladder(settings.rungs, checker, settings.checker, settings.cleanups, journals.corrections)
+        pair_settings = content_id(sampler.settings, ladder.settings, settings.pair.model_dump(mode="json"))
+        yield Stages(
+            problems, access, engines, checker, sampler, ladder, prompts, settings, journals, tally, pair_settings
+        )
+
+
 def open_access(settings: RunSettings) -> Access:
     """What all engines of a run are opened through: the cache above the runs, the run's budget."""
     return Access(settings.runs_dir / "completions.sqlite", settings.name, settings.budget)
@@ -161,25 +188,6 @@ def open_access(settings: RunSettings) -> Access:
 def under_way(settings: RunSettings, engines: Iterable[Engine]) -> int:
     """Problems under way at once: by default enough to keep every engine busy while others are waited for."""
     return settings.concurrency or 64 + 2 * sum(engine.capacity for engine in engines)
-
-
-def make_stages(
-    settings: RunSettings, engines: dict[str, Engine], checker: Checker, folder: RunFolder, tally: Tally
-) -> Stages:
-    """Put the stages together."""
-    prompts = Prompts(settings.prompts)
-    sampler = Sampler(
-        engines["student"],
-        checker,
-        prompts.load(settings.sample.prompt),
-        settings.sample,
-        settings.checker,
-        folder.attempts,
-    )
-    ladder = Ladder(settings.rungs, checker, settings.checker, settings.cleanups, folder.corrections)
-    teachers = {name: engine for name, engine in engines.items() if name != "student"}
-    pair_settings = content_id(sampler.settings, ladder.settings, settings.pair.model_dump(mode="json"))
-    return Stages(sampler, ladder, teachers, prompts, settings, folder, tally, pair_settings)
 
 
 def cut_groups(items: Iterable[T], size: int) -> Iterator[list[T]]:

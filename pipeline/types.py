@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 Scalar = str | int | float | bool | None
 Verdict = Literal["correct", "wrong", "unknown"]
+Objection = Literal["attempt_right", "gold_wrong"]
 FinishReason = Literal["stop", "length", "content_filter"]
 
 
@@ -137,6 +138,8 @@ class Correction(Record):
     """What the teacher answered, with usage; None where no teacher was asked or none answered."""
     grade: Grade | None
     failure: str | None = None
+    objection: Objection | None = None
+    """What the writer objected instead of correcting: the attempt is right, or the gold answer looks wrong."""
     edit_ratio: float | None = None
     """1 - similarity to the mistake, 0 for identical texts (difflib ratio over words)."""
 

@@ -9,6 +9,10 @@ import argparse
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.config import RunSettings
 
 TAKES_SETTINGS = True
 
@@ -21,7 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", action="store_true", help="with --check: also read all rows and check every gold answer"
     )
-    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="take a few problems through the whole flow and foresee requests, tokens, cost and time of all of them",
+    )
+    parser.add_argument(
+        "--dry-run-problems", type=int, default=16, metavar="N", help="how many problems for --dry-run (default: 16)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the summary (or the forecast) as JSON")
 
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
@@ -35,6 +47,9 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         raise ConfigError("--data goes with --check")
     if arguments.check:
         return check(settings, arguments.config, arguments.data)
+
+    if arguments.dry_run:
+        return foresee(settings, arguments.dry_run_problems, arguments.json)
 
     from errata.live import Bars
     from errata.ui import out, print_summary
@@ -64,4 +79,21 @@ def check(settings: object, path: Path, data: bool) -> int:
         for line in check_gold(settings):
             print(line)
     print(f"{path}: settings, files and prompts are fine")
+    return 0
+
+
+def foresee(settings: RunSettings, problems: int, as_json: bool) -> int:
+    from errata.live import Bars
+    from errata.ui import print_forecast
+    from pipeline.errors import ConfigError
+    from pipeline.forecast import forecast
+
+    if problems < 1:
+        raise ConfigError("--dry-run-problems must be at least 1")
+    with Bars() as bars:
+        foreseen = asyncio.run(forecast(settings, problems, bars))
+    if as_json:
+        print(foreseen.model_dump_json(indent=1))
+    else:
+        print_forecast(foreseen)
     return 0

@@ -224,7 +224,7 @@ class Endpoint(Engine):
             await self.circuit.wait()
             try:
                 await self.caps.wait(sum(len(m.content) for m in messages), params.max_tokens)
-                written = await self._exchange(self._body(messages, n, params, seed))
+                written = await self._exchange(self.body(messages, n, params, seed))
             except ErrataError as error:
                 self._note_failure(error, epoch)
                 raise
@@ -243,7 +243,7 @@ class Endpoint(Engine):
         self.meter.in_flight += 1
         self.meter.limit = int(self.pace.limit)
         try:
-            written = read_reply(await self._send(body), self.settings.reasoning)
+            written = read_reply(await self.send("POST", "/chat/completions", body), self.settings.reasoning)
         finally:
             self.meter.in_flight -= 1
         self.meter.answered += 1
@@ -263,21 +263,24 @@ class Endpoint(Engine):
             self.meter.errors["unusable"] += 1
             self.circuit.kill(error)
 
-    async def _send(self, body: dict[str, Any]) -> object:
-        """Send one body. Raises nothing but our own errors, with every secret struck out."""
+    async def send(self, method: Literal["GET", "POST"], path: str, body: dict[str, Any] | None = None) -> object:
+        """One HTTP exchange; returns the reply's JSON, or its text. Raises our own errors, with secrets struck out."""
         import aiohttp
         import openai
 
         try:
             # `post` with plain JSON in and out: the typed `create` takes twice the time, and drops nothing we want
-            return await self.client.post("/chat/completions", body=body, cast_to=object)
+            if method == "GET":
+                return await self.client.get(path, cast_to=object)
+            return await self.client.post(path, body=body, cast_to=object)
         except (openai.OpenAIError, aiohttp.ClientError, ValueError) as error:
             told = explain(error, self.where, self.settings.api_key_env)
         for secret in self._secrets.values():
             told.args = tuple(str(part).replace(secret, "[secret]") for part in told.args)
         raise told from None  # the cause may quote the key
 
-    def _body(self, messages: Sequence[Message], n: int, params: SamplingParams, seed: int | None) -> dict[str, Any]:
+    def body(self, messages: Sequence[Message], n: int, params: SamplingParams, seed: int | None) -> dict[str, Any]:
+        """The request's JSON."""
         s = self.settings
         fields = {
             "temperature": params.temperature,

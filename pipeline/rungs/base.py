@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pipeline.engines.base import Engine
 from pipeline.prompts import Prompts
 from pipeline.settings import Settings
-from pipeline.types import Attempt, Completion, Mistake, Record
+from pipeline.types import Attempt, Completion, Mistake, Objection, Record
 
 
 class Draft(Record):
@@ -17,6 +17,7 @@ class Draft(Record):
 
     text: str | None
     failure: str | None = None
+    objection: Objection | None = None
     completion: Completion | None = None
     prompt_hash: str | None = None
 

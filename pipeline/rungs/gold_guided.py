@@ -62,17 +62,18 @@ class Settings(RungSettings):
             except RequestFailed as error:
                 yield Draft(text=None, failure=str(error), prompt_hash=prompt.hash)
                 continue
-            text, failure = read_reply(completion.text, completion.finish_reason)
-            yield Draft(text=text, failure=failure, completion=completion, prompt_hash=prompt.hash)
+            draft = read_reply(completion.text, completion.finish_reason)
+            yield draft.model_copy(update={"completion": completion, "prompt_hash": prompt.hash})
 
 
-def read_reply(reply: str, finish_reason: str) -> tuple[str | None, str | None]:
-    """The solution in a teacher's reply, or why there is none: (text, failure), one of them None."""
+def read_reply(reply: str, finish_reason: str) -> Draft:
+    """The solution in a teacher's reply, or why there is none."""
     if found := SOLUTION.findall(reply):
         text = found[-1].strip()
-        return (text, None) if text else (None, "the teacher's solution is empty")
+        return Draft(text=text) if text else Draft(text=None, failure="the teacher's solution is empty")
     if doubt := DOUBT.search(reply):
-        return None, f"the teacher doubts the gold answer: {doubt.group(1).strip()}"[:500]
+        failure = f"the teacher doubts the gold answer: {doubt.group(1).strip()}"[:500]
+        return Draft(text=None, failure=failure, objection="gold_wrong")
     if finish_reason == "length":
-        return None, "the teacher's reply was cut off at max_tokens"
-    return None, "the teacher's reply has no <solution>…</solution>"
+        return Draft(text=None, failure="the teacher's reply was cut off at max_tokens")
+    return Draft(text=None, failure="the teacher's reply has no <solution>…</solution>")

@@ -1,0 +1,40 @@
+"""Give the same mistakes of the student to every teacher of a configuration, and recommend one.
+
+The student is sampled once, with the run's own settings, so a later build starts with what is paid for here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+TAKES_SETTINGS = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="YAML file with the run's settings")
+    parser.add_argument("--mistakes", type=int, default=50, metavar="N", help="how many mistakes (default: 50)")
+    parser.add_argument("--json", action="store_true", help="print the comparison as JSON")
+
+
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+    from errata.config import ErrataSettings
+    from errata.live import Bars
+    from errata.ui import out, print_comparison
+    from pipeline.compare import compare_teachers
+    from pipeline.errors import ConfigError
+    from pipeline.loading import load_settings, parse_overrides
+
+    settings = load_settings(arguments.config, parse_overrides(rest), ErrataSettings)
+    if arguments.mistakes < 1:
+        raise ConfigError("--mistakes must be at least 1")
+    with Bars() as bars:
+        comparison = asyncio.run(compare_teachers(settings, arguments.mistakes, bars))
+    if arguments.json:
+        print(comparison.model_dump_json(indent=1))
+    else:
+        print_comparison(comparison)
+        out.print(f"Written to {settings.run_dir / 'teachers.json'}")
+    return 0
