@@ -42,12 +42,12 @@ class Bars(Progress):
             TimeRemainingColumn(),
             console=err,
         )
-        self._live = Live(get_renderable=self._draw, console=err, refresh_per_second=4, transient=False)
         self._tasks: dict[str, TaskID] = {}
         self._tally: Tally | None = None
         self._meters: Mapping[str, Meter] = {}
         self._rates: dict[str, Rate] = {}
         self._told = time.monotonic()
+        self._live = Live(get_renderable=self._draw, console=err, refresh_per_second=4, transient=False)
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         if stage not in self._tasks:

@@ -88,7 +88,7 @@ BAD = {
     "empty data set": (lambda t, c: (t / "p.jsonl").write_text(""), ["p.jsonl", "no usable problem"]),
     "unknown engine": (
         lambda t, c: c["student"].update(engine="scriptd"),
-        ["config.yaml:", "student", "unknown engine 'scriptd'", "did you mean 'scripted'", "endpoint, recorded"],
+        ["config.yaml:", "student", "unknown engine 'scriptd'", "did you mean 'scripted'", "endpoint, pool, recorded"],
     ),
     "unknown checker": (
         lambda t, c: c.update(checker="maths"),
