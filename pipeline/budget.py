@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from pydantic import Field
@@ -36,17 +36,18 @@ class Budget:
         self.tokens += tokens
 
     @asynccontextmanager
-    async def hold(self, cost: float, tokens: float) -> AsyncIterator[None]:
-        """Set aside the guessed price of one request while it is under way.
+    async def hold(self, guess: Callable[[], tuple[float, float]]) -> AsyncIterator[None]:
+        """Set aside the guessed (cost, tokens) of one request while it is under way.
 
         Where the guess would pass the limit, waits for the requests under way, whose true price may leave room.
         Raises StoppedEarly when the limit is reached.
         """
-        while (told := self._over(cost, tokens)) is not None:
+        while (told := self._over(*guess())) is not None:  # guesses get better while others are waited for
             if not self._holders:
                 raise StoppedEarly(told)
             self._changed.clear()
             await self._changed.wait()
+        cost, tokens = guess()
         self._holders += 1
         self._held_cost += cost
         self._held_tokens += tokens

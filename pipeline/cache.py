@@ -194,19 +194,21 @@ class CachedEngine(Engine):
         return written
 
     def _hold(self, request: Request) -> AbstractAsyncContextManager[None]:
-        """Set aside what the request will probably cost: as much as the mean so far, at first its worst case."""
-        if self.budget is None:
-            return nullcontext()
+        return nullcontext() if self.budget is None else self.budget.hold(lambda: self._guess(request))
+
+    def _guess(self, request: Request) -> tuple[float, float]:
+        """(cost, tokens) that a request will probably take: the mean so far; before the first reply, its worst case."""
         meter = self.meter
         if meter.completions:
-            guess = Usage(
+            usage = Usage(
                 prompt_tokens=request.n * meter.prompt_tokens // meter.completions,
                 completion_tokens=request.n * meter.completion_tokens // meter.completions,
             )
         else:
             characters = sum(len(message.content) for message in request.messages)
-            guess = Usage(prompt_tokens=characters // 2, completion_tokens=request.n * request.params.max_tokens)
-        return self.budget.hold(self.cost(guess) or 0.0, guess.prompt_tokens + guess.completion_tokens)
+            most = request.n * request.params.max_tokens
+            usage = Usage(prompt_tokens=32 + characters // 2, completion_tokens=most)
+        return self.cost(usage) or 0.0, usage.prompt_tokens + usage.completion_tokens
 
     def _store(self, made: Sequence[tuple[Request, Mapping[int, Completion]]]) -> None:
         new = [

@@ -5,8 +5,8 @@ The sample is paid for, and kept in the cache: the run itself starts with it.
 
 from __future__ import annotations
 
-import itertools
 import math
+import random
 import tempfile
 import time
 from collections import defaultdict
@@ -59,12 +59,12 @@ class Forecast(BaseModel):
 
 
 async def forecast(settings: RunSettings, sample: int = 16, progress: Progress = QUIET) -> Forecast:
-    """Take `sample` problems, evenly spread, through the flow and scale up. Raises UsageError, StoppedEarly."""
+    """Take `sample` problems, drawn at random (the same in every call), through the flow and scale up. Raises UsageError, StoppedEarly."""
     with tempfile.TemporaryDirectory(prefix="errata-forecast-") as folder:
         async with open_stages(settings, Path(folder)) as stages:
             total = len(stages.problems)
-            step = max(1, total // sample)
-            chosen = list(itertools.islice(enumerate(stages.problems), 0, step * sample, step))
+            drawn = set(random.Random(0).sample(range(total), min(sample, total)))
+            chosen = [(number, problem) for number, problem in enumerate(stages.problems) if number in drawn]
             started = time.perf_counter()
             await _run_sample(stages, chosen, progress)
             elapsed = time.perf_counter() - started

@@ -52,6 +52,7 @@ class Server:
     def __init__(self, answer: Callable[[dict[str, Any]], Any]) -> None:
         self.answer = answer
         self.bodies: list[dict[str, Any]] = []
+        self.models: list[dict[str, Any]] = [{"id": "m", "max_model_len": 2048}]
         self.keys: set[str] = set()
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
@@ -66,9 +67,13 @@ class Server:
             self.keys.add(request.headers.get("Authorization", ""))
             return await self.respond(request, body)
 
+        async def models(request: web.Request) -> web.Response:
+            return web.json_response({"object": "list", "data": self.models})
+
         async def start() -> None:
             app = web.Application()
             app.router.add_post("/v1/chat/completions", chat)
+            app.router.add_get("/v1/models", models)
             self._runner = web.AppRunner(app, shutdown_timeout=1)
             await self._runner.setup()
             site = web.TCPSite(self._runner, "127.0.0.1", 0)

@@ -189,7 +189,7 @@ class Replica:
         )
         self.client = endpoint.Endpoint(client, key=self.key)
         self.client.name, self.client.meter = self.name, engine.meter
-        self.client.worth_retrying = lambda: self.server.alive
+        self.client.worth_retrying = lambda: self.server.alive and not self._reviving.locked()
         self.server = ManagedServer(
             self.name, self.command(), self.environment(), f"http://127.0.0.1:{self.port}/health", s.start_timeout
         )
@@ -259,25 +259,24 @@ class Replica:
         each time is found out: it fails for good, the others go on.
         """
         for deaths in range(DEATHS):
-            start = self._starts
             self.load += 1
             try:
                 async with self._alone if deaths else contextlib.nullcontext():
-                    if deaths:
+                    async with self._reviving:  # a server that is being restarted is waited for
                         start = self._starts
                     written = await self.client.complete(messages, n=n, params=params, offset=offset)
                 self._answered = True
                 return written
             except RequestFailed as error:
                 if not isinstance(error.__cause__, TryFailed) or await self._lives(start):
-                    raise
+                    raise  # the request's own failure
                 await self._revive(start)
             finally:
                 self.load -= 1
         raise RequestFailed(f"the server died each of the {DEATHS} times it was asked this")
 
     async def _lives(self, start: int) -> bool:
-        """Whether the server that was asked is the one there is, and well: then the failure was the request's own."""
+        """Whether the server that was asked is the one there is, and well."""
         for _ in range(3):
             if self._starts != start or not self.server.alive:
                 return False
@@ -294,7 +293,6 @@ class Replica:
             told = self.server.output()
             fix = next((f"\nMost likely: {fix}" for mark, fix in ADVICE.items() if mark in told), "")
             raise EngineUnusable(f"{error}{fix}") from error
-        self._starts += 1
 
     async def _revive(self, start: int) -> None:
         """Restart the server, unless another request has seen to it since `start`."""
@@ -303,6 +301,7 @@ class Replica:
                 raise self._dead
             if self._starts != start:
                 return
+            self._starts += 1
             self.engine.meter.errors["server_died"] += 1
             self._fruitless = 0 if self._answered else self._fruitless + 1
             self._answered = False

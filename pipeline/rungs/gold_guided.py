@@ -35,6 +35,8 @@ class Settings(RungSettings):
     """Prompt file without `.jinja`."""
     answer_format: str = "End with a line of the form: #### <answer>"
     """Told to the teacher, so that its texts end as the student's do."""
+    reply: Literal["tagged", "plain"] = "tagged"
+    """`tagged`: the solution stands between <solution> tags; `plain`: the whole reply is the solution."""
     params: TeacherParams = TeacherParams()
     """Sampling parameters of the teacher."""
 
@@ -62,7 +64,9 @@ class Settings(RungSettings):
             except RequestFailed as error:
                 yield Draft(text=None, failure=str(error), prompt_hash=prompt.hash)
                 continue
-            draft = read_reply(completion.text, completion.finish_reason)
+            draft = Draft(text=completion.text)
+            if self.reply == "tagged":
+                draft = read_reply(completion.text, completion.finish_reason)
             yield draft.model_copy(update={"completion": completion, "prompt_hash": prompt.hash})
 
 

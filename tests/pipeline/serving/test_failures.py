@@ -1,0 +1,78 @@
+"""What an HTTP failure means for the request, the endpoint and the run."""
+
+from __future__ import annotations
+
+import email.utils
+import importlib
+import time
+from typing import Any
+
+import openai
+import pytest
+
+from pipeline.errors import EngineUnusable, ErrataError, StoppedEarly, TryFailed
+from pipeline.serving.failures import Refused, explain
+
+
+def fail(status: int, body: Any = None, headers: dict[str, str] | None = None) -> ErrataError:
+    """The error for an HTTP status, made by the client itself."""
+    client = openai.OpenAI(base_url="http://127.0.0.1:1/v1", api_key="none")
+    request = client._client.build_request("POST", "http://127.0.0.1:1/v1/chat/completions")
+    http = importlib.import_module(type(request).__module__.split(".")[0])
+    response = http.Response(status, json=body or {"error": {"message": "why"}}, headers=headers, request=request)
+    return explain(client._make_status_error_from_response(response), "endpoint x", "X_KEY")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(408, "server_error"), (409, "server_error"), (429, "rate_limit"), (500, "server_error"), (502, "server_error"),
+     (503, "overload"), (529, "overload")],
+)  # fmt: skip
+def test_what_may_pass_is_tried_again(status: int, kind: str) -> None:
+    error = fail(status)
+    assert isinstance(error, TryFailed)
+    assert (error.kind, str(error)) == (kind, f"HTTP {status}: why")
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_what_will_not_pass_is_not(status: int) -> None:
+    assert isinstance(fail(status), Refused)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_names_the_variable(status: int) -> None:
+    error = fail(status)
+    assert isinstance(error, EngineUnusable)
+    assert "X_KEY" in str(error)
+
+
+def test_an_empty_account_stops_the_run_to_be_resumed() -> None:
+    assert isinstance(fail(402), StoppedEarly)
+    quota = {"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}
+    assert isinstance(fail(429, quota), StoppedEarly)
+
+
+@pytest.mark.parametrize(
+    ("headers", "low", "high"),
+    [
+        ({"retry-after": "7"}, 7, 7),
+        ({"retry-after-ms": "250", "retry-after": "7"}, 0.25, 0.25),
+        ({"retry-after": email.utils.formatdate(time.time() + 100, usegmt=True)}, 60, 101),
+        ({"retry-after": email.utils.formatdate(time.time() - 100, usegmt=True)}, 0, 0),
+    ],
+)
+def test_retry_after_is_read_in_all_its_forms(headers: dict[str, str], low: float, high: float) -> None:
+    error = fail(429, headers=headers)
+    assert isinstance(error, TryFailed)
+    assert error.wait is not None
+    assert low <= error.wait <= high
+
+
+def test_an_unreadable_retry_after_counts_for_nothing() -> None:
+    error = fail(429, headers={"retry-after": "soon"})
+    assert isinstance(error, TryFailed)
+    assert error.wait is None
+
+
+def test_a_wait_of_hours_stops_the_run_instead() -> None:
+    assert isinstance(fail(429, headers={"retry-after": "7200"}), StoppedEarly)

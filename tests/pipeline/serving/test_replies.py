@@ -1,0 +1,93 @@
+"""Replies as servers send them, good and bad."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import MalformedReply
+from pipeline.serving.replies import read_reply, split_thought
+
+
+def choice(content: Any, finish: str = "stop", **message: Any) -> dict[str, Any]:
+    return {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": content, **message}}
+
+
+@pytest.mark.parametrize(
+    ("text", "thought", "answer"),
+    [
+        ("<think>\nhm\n</think>\n\n#### 4", "hm", "#### 4"),
+        ("hm\n</think>\n#### 4", "hm", "#### 4"),  # the template opened the tag in the prompt
+        ("<think>endless", "endless", ""),
+        ("no thought", None, "no thought"),
+        ("The tag <think> is shown like this: </think>", None, "The tag <think> is shown like this: </think>"),
+        ("<think></think>#### 4", "", "#### 4"),
+    ],
+)
+def test_a_thought_is_kept_apart(text: str, thought: str | None, answer: str) -> None:
+    assert split_thought(text) == (thought, answer)
+    made = read_reply({"choices": [choice(text)]}, "apart")[0]
+    assert (made.reasoning, made.text) == (thought, answer)
+    assert read_reply({"choices": [choice(text)]}, "keep")[0].text == text
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+def test_a_servers_own_field_for_thoughts_is_read(field: str) -> None:
+    reply = {"choices": [choice("#### 4", **{field: "hm"})]}
+    apart, keep = read_reply(reply, "apart")[0], read_reply(reply, "keep")[0]
+    assert (apart.reasoning, apart.text) == ("hm", "#### 4")
+    assert keep.text == "<think>\nhm\n</think>\n\n#### 4"
+    assert keep.reasoning is None
+
+
+def test_usage_counts_the_prompt_once_and_shares_what_was_written() -> None:
+    usage = {"prompt_tokens": 10, "completion_tokens": 11}
+    made = read_reply({"choices": [choice("a"), choice("b"), choice("c")], "usage": usage}, "apart")
+    assert [m.usage.prompt_tokens for m in made] == [10, 0, 0]
+    assert [m.usage.completion_tokens for m in made] == [4, 4, 3]
+
+
+@pytest.mark.parametrize("finish", ["length", "content_filter"])
+def test_a_text_cut_off_before_its_first_word_is_kept_since_it_is_paid(finish: str) -> None:
+    made = read_reply({"choices": [choice(None, finish)]}, "apart")[0]
+    assert (made.text, made.finish_reason) == ("", finish)
+
+
+def test_json_under_another_content_type_is_read_all_the_same() -> None:
+    assert read_reply('{"choices": [{"finish_reason": "stop", "message": {"content": "4"}}]}', "apart")[0].text == "4"
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        ("<html>Bad gateway</html>", "ends in /v1"),
+        ({"choices": []}, "no choices"),
+        ({"error": {"message": "model is loading"}}, "model is loading"),
+        ({"choices": [choice(None)]}, "no text"),
+        ({"choices": [choice("4", "tool_calls")]}, "tool_calls"),
+        ({"choices": [{"finish_reason": "stop"}]}, "no chat completion"),
+        ({"choices": ["x"]}, "no chat completion"),
+        ({"choices": [choice(5)]}, "no chat completion"),
+        (None, "no choices"),
+        ([1], "no choices"),
+    ],
+)
+def test_what_is_no_completion_is_told_and_never_an_empty_text(reply: object, told: str) -> None:
+    with pytest.raises(MalformedReply, match=told):
+        read_reply(reply, "apart")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["choices", "message", "content", "usage"]), inner),
+)
+
+
+@given(JSON)
+def test_no_json_whatever_brings_the_reader_down(reply: object) -> None:
+    with contextlib.suppress(MalformedReply):
+        read_reply(reply, "apart")
