@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -197,6 +198,8 @@ def trained_engine(settings: RunSettings, policy: str) -> Any:
             f"evaluate.after: say how to ask the trained model; the student's engine {settings.student.engine!r} "
             f"cannot load {policy}"
         )
+    if (Path(policy) / "adapter_config.json").is_file() and "adapter" in type(settings.student).model_fields:
+        return settings.student.model_copy(update={"adapter": Path(policy)})
     return settings.student.model_copy(update={"model": policy})
 
 

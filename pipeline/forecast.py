@@ -59,7 +59,10 @@ class Forecast(BaseModel):
 
 
 async def forecast(settings: RunSettings, sample: int = 16, progress: Progress = QUIET) -> Forecast:
-    """Take `sample` problems, drawn at random (the same in every call), through the flow and scale up. Raises UsageError, StoppedEarly."""
+    """Take `sample` problems, drawn at random but the same in every call, through the flow and scale up.
+
+    Raises UsageError for bad input, StoppedEarly where the budget ends.
+    """
     with tempfile.TemporaryDirectory(prefix="errata-forecast-") as folder:
         async with open_stages(settings, Path(folder)) as stages:
             total = len(stages.problems)

@@ -17,7 +17,7 @@ from pipeline.serving.circuit import Circuit, EndpointPaused
 from pipeline.serving.failures import Refused, explain
 from pipeline.serving.pace import Pace, RateCap
 from pipeline.serving.replies import Reasoning, read_reply
-from pipeline.types import Completion, Message, SamplingParams, Usage
+from pipeline.types import Completion, Message, SamplingParams, Usage, content_id
 
 log = logging.getLogger(__name__)
 SECRET_HEADERS = ("authorization", "api-key", "x-api-key", "proxy-authorization", "cookie")
@@ -131,7 +131,13 @@ class Endpoint(Engine):
 
     @property
     def identity(self) -> str:
-        return f"endpoint:{self.settings.base_url.rstrip('/')}:{self.settings.model}"
+        """Address and model, and what else shapes every text: where that is unusual, its fingerprint is added."""
+        s = self.settings
+        shape = {name: getattr(s, name) for name in ("extra_body", "omit", "token_limit_field", "reasoning")}
+        usual = {name: Settings.model_fields[name].default for name in shape}
+        unusual = {name: value for name, value in shape.items() if value != usual[name]}
+        mark = f":{content_id(unusual)}" if unusual else ""
+        return f"endpoint:{s.base_url.rstrip('/')}:{s.model}{mark}"
 
     @property
     def where(self) -> str:

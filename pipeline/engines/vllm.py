@@ -25,7 +25,7 @@ from pipeline.engines.base import Engine
 from pipeline.errors import ConfigError, EngineUnusable, RequestFailed, StoppedEarly, TryFailed
 from pipeline.identity import check_model, model_identity
 from pipeline.serving.server import ManagedServer, ServerDied, free_port, port_is_taken
-from pipeline.types import Completion, Message, SamplingParams
+from pipeline.types import Completion, Message, SamplingParams, content_id
 
 log = logging.getLogger(__name__)
 DEATHS = 3
@@ -162,6 +162,9 @@ class VLLM(Engine):
         parts += [f"adapter {model_identity(str(s.adapter))}"] if s.adapter else []
         parts += [f"template {s.chat_template.read_text(encoding='utf-8')}"] if s.chat_template else []
         parts += [f"quantization {s.quantization}"] if s.quantization else []
+        shape = {name: getattr(s, name) for name in ("extra_body", "reasoning")}
+        usual = {name: Settings.model_fields[name].default for name in shape}
+        parts += [content_id(shape)] if shape != usual else []
         return "vllm:" + ":".join(parts)
 
     async def complete(

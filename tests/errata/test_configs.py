@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from errata.config import ErrataSettings
+from pipeline.errors import ConfigError
 from pipeline.loading import load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -17,3 +20,33 @@ CONFIGS = sorted([*(ROOT / "configs").glob("*.yaml"), ROOT / "errata" / "demo" /
 def test_a_shipped_configuration_loads(path: Path) -> None:
     settings = load_settings(path, cls=ErrataSettings)
     assert settings.run_dir.name == settings.name
+
+
+SNIPPETS = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "engines.md").read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test_a_snippet_of_the_documentation_is_all_that_changes(tmp_path: Path, snippet: str, monkeypatch) -> None:
+    """The same run with another teacher or student: the snippet and nothing else; only a key is asked for."""
+    sections = yaml.safe_load(snippet)
+    (tmp_path / "p.jsonl").write_text('{"question": "1 + 1?", "answer": "2"}\n')
+    run = {
+        "name": "run",
+        "problems": {"path": str(tmp_path / "p.jsonl")},
+        "student": {"engine": "scripted", "replies": ["#### 2"]},
+        "correct": {"rungs": [{"rung": "gold_guided", "teacher": t} for t in sections.get("teachers", {})]},
+    }
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump({**run, **sections}))
+    settings = load_settings(file, cls=ErrataSettings)
+    for teacher in settings.teachers.values():
+        with pytest.raises(ConfigError, match=r"set the environment variable \w+_API_KEY"):
+            teacher.check()
+    for name in re.findall(r"\w+_API_KEY", snippet):
+        monkeypatch.setenv(name, "x")
+    for teacher in settings.teachers.values():
+        teacher.check()
+
+
+def test_four_providers_are_shown() -> None:
+    assert len({line for snippet in SNIPPETS for line in re.findall(r"base_url: (\S+)", snippet)}) >= 4
