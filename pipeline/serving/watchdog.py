@@ -19,6 +19,8 @@ import psutil
 
 GRACE = 15.0
 """Seconds between the request to end and the kill."""
+LOOK_EVERY = 0.1
+"""Seconds between two looks at the command."""
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -34,35 +36,36 @@ def end_all(child: subprocess.Popen[bytes]) -> None:
         child.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(GRACE)
-    left = psutil.Process().children(recursive=True)
-    for process in left:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(left, timeout=GRACE)
+    if child.poll() is None:
+        child.kill()
+        child.wait()
+    for _ in range(3):  # what is killed may have started something a moment before
+        left = psutil.Process().children(recursive=True)
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(left, timeout=GRACE)
 
 
 def main(command: list[str]) -> int:
-    """Run the command until it ends or the parent does; returns its exit code."""
+    """Run the command until it ends, the parent does, or SIGTERM comes; returns its exit code."""
     adopt_orphans()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - the command is the caller's own
+    stopping = threading.Event()
 
     def until_parent_ends() -> None:
         while os.read(0, 4096):
             pass
-        os.kill(os.getpid(), signal.SIGTERM)
+        stopping.set()
 
-    def stop(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        end_all(child)
-        os._exit(128 + signal.SIGTERM)
-
-    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - the command is the caller's own
     threading.Thread(target=until_parent_ends, daemon=True).start()
-    code = child.wait()
+    while child.poll() is None and not stopping.wait(LOOK_EVERY):
+        pass
     end_all(child)
-    return code if code >= 0 else 128 - code
+    return child.returncode if child.returncode >= 0 else 128 - child.returncode
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    os._exit(main(sys.argv[1:]))  # the thread that reads may still be waiting

@@ -100,5 +100,5 @@ def test_an_unknown_model_ends_the_run(serve) -> None:
 def test_a_reply_without_choices_or_text_is_a_failure_not_an_empty_answer(serve) -> None:
     for reply in ({"choices": []}, {"choices": [{"index": 0, "message": {"content": None}, "finish_reason": "stop"}]}):
         server = serve(lambda body, reply=reply: (200, {"id": "x", "object": "chat.completion", **reply}))
-        with pytest.raises(RequestFailed):
-            complete(Settings(base_url=server.url, model="m"))
+        with pytest.raises(RequestFailed, match="after 2 tries"):
+            complete(Settings(base_url=server.url, model="m", max_retries=1, retry_wait=0.01))
