@@ -77,7 +77,7 @@ class Settings(endpoint.Limits):
     """Interpreter of the environment in which vLLM is installed; by default the one Errata runs in."""
     send_seeds: bool | None = None
     """Whether samples are asked for one by one with their seeds; by default everywhere but on vLLM's CPU build, whose
-    engine dies of them."""
+    engine dies of many at once."""
     extra_args: tuple[str, ...] = ()
     """Further arguments of `vllm serve`."""
     environment: dict[str, str] = {}
