@@ -130,6 +130,7 @@ class CachedEngine(Engine):
         if self.group_size == 1:
             return await settle(self._answer_once(request) for request in requests)
         found = [self.look_up(request) for request in requests]
+        self.meter.from_cache += sum(map(len, found))
         parts = [missing_parts(request, have) for request, have in zip(requests, found, strict=True)]
         asked = [part for missing in parts for part in missing]
         written = iter(await self._ask_group(asked) if asked else [])
@@ -145,7 +146,6 @@ class CachedEngine(Engine):
             known = self.cache.get(completion_key(self.identity, request.messages, request.params, index))
             if known is not None:
                 found[index] = known
-        self.meter.from_cache += len(found)
         return found
 
     async def _answer_once(self, request: Request) -> list[Completion]:
@@ -155,6 +155,7 @@ class CachedEngine(Engine):
         done = self._under_way[key] = asyncio.get_running_loop().create_future()
         try:
             have = self.look_up(request)
+            self.meter.from_cache += len(have)
             parts = missing_parts(request, have, singly=self.engine.splits(request.params))
             written = await settle(self._ask(part) for part in parts)
         finally:

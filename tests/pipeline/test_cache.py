@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -79,3 +82,46 @@ def test_a_file_that_is_no_cache_is_named(tmp_path: Path) -> None:
     (tmp_path / "cache.sqlite").write_text("not a database " * 100)
     with pytest.raises(ConfigError, match=r"cache\.sqlite"):
         CompletionCache(tmp_path / "cache.sqlite")
+
+
+def test_samples_with_gaps_between_them_are_filled_and_nothing_else_is_asked(tmp_path: Path) -> None:
+    engine, _ = make_engine(tmp_path, fail=[1])
+    for index in (0, 2, 3):
+        asyncio.run(engine.complete(ASK, params=PARAMS, offset=index))
+    other, script = make_engine(tmp_path)
+    assert texts(asyncio.run(other.complete(ASK, n=5, params=PARAMS))) == ["q-0", "q-1", "q-2", "q-3", "q-4"]
+    assert script.asked == 2
+
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from pipeline.access import Access
+from pipeline.engines.scripted import Settings
+from pipeline.types import Message, SamplingParams
+
+async def main(name):
+    async with Access(Path(sys.argv[1]), name) as access:
+        engine = await access.open("student", Settings(function="tests_script:reply"))
+        for i in range(300):
+            asked = Message(role="user", content=f"{name if i % 2 else 'both'} {i}")
+            await engine.complete((asked,), params=SamplingParams())
+
+asyncio.run(main(sys.argv[2]))
+"""
+
+
+def test_several_processes_write_one_cache(tmp_path: Path) -> None:
+    (tmp_path / "tests_script.py").write_text("def reply(messages, index): return messages[-1].content + '!'\n")
+    (tmp_path / "writer.py").write_text(WRITER)
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    command = [sys.executable, str(tmp_path / "writer.py"), str(tmp_path / "cache.sqlite")]
+    environment = {**os.environ, "PYTHONPATH": path}
+    writers = [subprocess.Popen([*command, name], env=environment) for name in ("a", "b", "c")]
+    assert [writer.wait(120) for writer in writers] == [0, 0, 0]
+    cache = CompletionCache(tmp_path / "cache.sqlite")
+    stored = cache._db.execute("SELECT count(*) FROM completions").fetchone()[0]
+    assert stored == 150 + 3 * 150, "what is equal is there once, what differs is all there"
+    for name in ("a", "b", "c"):
+        assert cache.spent(name)["student"].completions <= 300
+    cache.close()

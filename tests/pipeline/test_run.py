@@ -152,8 +152,11 @@ def interrupt_after(count: int) -> Progress:
     """A progress callback that stops the run, as Ctrl-C does, at the given number of finished problems."""
 
     class Interrupt(Progress):
+        pressed = False
+
         def __call__(self, stage: str, done: int, total: int) -> None:
-            if done >= count:
+            if done >= count and not self.pressed:
+                self.pressed = True
                 raise KeyboardInterrupt
 
     return Interrupt()

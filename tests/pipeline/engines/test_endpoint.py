@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
+from pipeline.access import Access
 from pipeline.engines.endpoint import Settings
 from pipeline.errors import ConfigError, EngineUnusable, RequestFailed
 from pipeline.types import Completion, Message, SamplingParams
@@ -102,3 +106,93 @@ def test_a_reply_without_choices_or_text_is_a_failure_not_an_empty_answer(serve)
         server = serve(lambda body, reply=reply: (200, {"id": "x", "object": "chat.completion", **reply}))
         with pytest.raises(RequestFailed, match="after 2 tries"):
             complete(Settings(base_url=server.url, model="m", max_retries=1, retry_wait=0.01))
+
+
+def test_a_server_that_refuses_n_is_asked_one_by_one_and_that_is_remembered(serve) -> None:
+    def one_only(body: dict[str, Any]) -> Any:
+        return (400, {"error": {"message": "n must be 1"}}) if body.get("n", 1) > 1 else ["one"]
+
+    server = serve(one_only)
+
+    async def ask() -> list[int]:
+        async with Settings(base_url=server.url, model="m").create() as engine:
+            return [len(await engine.complete(ASK, n=3, params=SamplingParams())) for _ in range(2)]
+
+    assert asyncio.run(ask()) == [3, 3]
+    assert [body.get("n", 1) for body in server.bodies] == [3, 1, 1, 1, 1, 1, 1]
+
+
+def test_what_is_sent_can_be_fitted_to_the_server(serve, monkeypatch) -> None:
+    monkeypatch.setenv("OTHER_SECRET", "s3cret")
+    server = serve(lambda body: ["4"])
+    settings = Settings(
+        base_url=server.url,
+        model="m",
+        omit=("temperature", "top_p", "seed"),
+        token_limit_field="max_completion_tokens",
+        extra_body={"reasoning_effort": "low"},
+        headers={"X-Title": "errata"},
+        headers_env={"X-Secret": "OTHER_SECRET"},
+    )
+    complete(settings, params=SamplingParams(seed=3, stop=("Q:",), max_tokens=9))
+    message = [{"role": "user", "content": "2 + 2?"}]
+    sent = {"model": "m", "messages": message, "max_completion_tokens": 9, "stop": ["Q:"], "reasoning_effort": "low"}
+    assert server.bodies == [sent]
+    assert (server.headers[0]["X-Title"], server.headers[0]["X-Secret"]) == ("errata", "s3cret")
+
+
+def test_what_shapes_the_texts_is_part_of_the_identity_and_how_fast_they_are_asked_is_not() -> None:
+    plain = Settings(base_url="http://h/v1", model="m")
+    assert plain.create().identity == "endpoint:http://h/v1:m"
+
+    def same(**options: Any) -> bool:
+        return Settings(base_url="http://h/v1/", model="m", **options).create().identity == plain.create().identity
+
+    assert same(max_concurrency=3, timeout=5, requests_per_minute=7, input_price=1, output_price=1)
+    assert not same(extra_body={"top_k": 5})
+    assert not same(omit=("temperature",))
+    assert not same(reasoning="keep")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"base_url": "https://user:pass@host/v1"},
+        {"base_url": "https://host/v1?key=abc"},
+        {"base_url": "host/v1"},
+        {"base_url": "https://host/v1", "headers": {"Authorization": "Bearer abc"}},
+    ],
+)
+def test_secrets_have_no_place_in_settings(options: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=r"api_key_env|headers_env|must be an address"):
+        Settings(model="m", **options)
+
+
+def test_samples_with_seeds_are_asked_side_by_side(serve) -> None:
+    together = threading.Barrier(4, timeout=30)
+
+    def answer(body: dict[str, Any]) -> list[str]:
+        together.wait()  # broken unless all four are there
+        return [str(body["seed"])]
+
+    server = serve(answer)
+    made = complete(Settings(base_url=server.url, model="m"), n=4, params=SamplingParams(seed=0))
+    assert [m.text for m in made] == ["0", "1", "2", "3"]
+
+
+def test_one_sample_that_fails_takes_no_other_with_it(serve, tmp_path) -> None:
+    refused = {"error": {"message": "no"}}
+    server = serve(lambda body: (400, refused) if body["seed"] == 2 else [str(body["seed"])])
+    settings = Settings(base_url=server.url, model="m")
+
+    async def ask() -> list[Completion]:
+        async with Access(tmp_path / "cache.sqlite", "run") as access:
+            engine = await access.open("student", settings)
+            return await engine.complete(ASK, n=4, params=SamplingParams(seed=0))
+
+    with pytest.raises(RequestFailed) as caught:
+        asyncio.run(ask())
+    assert {index: made.text for index, made in caught.value.completed.items()} == {0: "0", 1: "1", 3: "3"}
+    server.answer = lambda body: [str(body["seed"])]
+    assert [made.text for made in asyncio.run(ask())] == ["0", "1", "2", "3"]
+    assert [body["seed"] for body in server.bodies[4:]] == [2], "the others were paid for and kept"
