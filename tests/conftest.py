@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class Server:
         self.bodies: list[dict[str, Any]] = []
         self.models: list[dict[str, Any]] = [{"id": "m", "max_model_len": 2048}]
         self.keys: set[str] = set()
-        self.headers: list[dict[str, str]] = []
+        self.headers: list[Mapping[str, str]] = []
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -66,7 +66,7 @@ class Server:
             body = await request.json()
             self.bodies.append(body)
             self.keys.add(request.headers.get("Authorization", ""))
-            self.headers.append(dict(request.headers))
+            self.headers.append(request.headers.copy())
             return await self.respond(request, body)
 
         async def models(request: web.Request) -> web.Response:
