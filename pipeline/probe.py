@@ -19,7 +19,8 @@ from pipeline.serving.replies import read_reply
 from pipeline.types import Completion, Message, SamplingParams, Usage
 
 ASK = (Message(role="user", content="What is 17 + 25? Say it in one short sentence."),)
-PARAMS = SamplingParams(temperature=0.0, max_tokens=512)
+ROOM = 512
+"""Tokens a reply may take, thoughts included; less where the server's context is shorter."""
 Support = Literal["yes", "ignored", "refused", "unknown"]
 
 
@@ -80,11 +81,12 @@ async def _probe_endpoint(name: str, settings: endpoint.Settings) -> Probe:
             if listed is not None:
                 found |= {"listed": listed is not False}
                 found |= {"context_length": _context_length(listed)} if isinstance(listed, dict) else {}
+            room = min(ROOM, (found.get("context_length") or 2 * ROOM) // 2)
             started = time.perf_counter()
-            (written,) = await _ask(client)
+            (written,) = await _ask(client, room)
             found |= {"latency": round(time.perf_counter() - started, 3), "usage": written.usage}
             found |= {"cost": settings.cost(written.usage)}
-            found |= {"json_schema": await _probe_schema(client), "many": await _probe_many(client)}
+            found |= {"json_schema": await _probe_schema(client, room), "many": await _probe_many(client, room)}
     except ErrataError as error:
         if found.get("listed") is False:
             return Probe(**found, usable=False, error=f"{error}; the server does not list this model")
@@ -113,18 +115,18 @@ def _context_length(entry: dict[str, Any]) -> int | None:
     return None
 
 
-async def _ask(client: endpoint.Endpoint, n: int = 1, **extra: Any) -> list[Completion]:
-    body = client.body(ASK, n, PARAMS, None) | extra
+async def _ask(client: endpoint.Endpoint, room: int, n: int = 1, **extra: Any) -> list[Completion]:
+    body = client.body(ASK, n, SamplingParams(temperature=0.0, max_tokens=room), None) | extra
     return read_reply(await client.send("POST", "/chat/completions", body), client.settings.reasoning)
 
 
-async def _probe_schema(client: endpoint.Endpoint) -> Support:
+async def _probe_schema(client: endpoint.Endpoint, room: int) -> Support:
     word = f"w{secrets.token_hex(3)}"  # nobody writes it unless the schema is enforced
     properties = {"mark": {"type": "string", "enum": [word]}, "sum": {"type": "integer"}}
     schema = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
     wanted = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
     try:
-        (written,) = await _ask(client, response_format=wanted)
+        (written,) = await _ask(client, room, response_format=wanted)
     except Refused:
         return "refused"
     except ErrataError:
@@ -137,9 +139,9 @@ async def _probe_schema(client: endpoint.Endpoint) -> Support:
     return "yes" if obeyed else "ignored"
 
 
-async def _probe_many(client: endpoint.Endpoint) -> Support:
+async def _probe_many(client: endpoint.Endpoint, room: int) -> Support:
     try:
-        written = await _ask(client, n=2)
+        written = await _ask(client, room, n=2)
     except Refused:
         return "refused"
     except ErrataError:

@@ -22,6 +22,7 @@ from pipeline.engines.vllm import Settings
 from pipeline.errors import ConfigError, EngineUnusable, RequestFailed
 from pipeline.loading import load_settings
 from pipeline.meter import Meter
+from pipeline.probe import probe
 from pipeline.run import Progress, build
 from pipeline.summary import Tally
 from pipeline.types import Message, SamplingParams
@@ -129,9 +130,12 @@ def test_a_served_model_teaches_over_http(served: dict[str, Any], tmp_path: Path
             told = settings.model_dump(mode="json") | {"teachers": {"vllm": teacher}, "correct": {"rungs": [rung]}}
             file = tmp_path / "config.yaml"
             file.write_text(json.dumps({**told, "prompts": str(prompts)}))
-            return await build(load_settings(file, cls=type(settings)))
+            loaded = load_settings(file, cls=type(settings))
+            return await build(loaded), await probe("vllm", loaded.teachers["vllm"])
 
-    summary = asyncio.run(run())
+    summary, found = asyncio.run(run())
+    assert found.usable, found.error
+    assert (found.listed, found.context_length, found.json_schema, found.many) == (True, 256, "yes", "yes")
     assert summary.mistakes > 20
     assert summary.corrections["gold_guided"] == summary.kept > 0
     use = summary.usage["vllm"]
