@@ -33,7 +33,7 @@ from report import ROOT, make_parser, make_target, report
 HERE = Path(__file__).resolve().parent
 LATENCY, IN_FLIGHT = 0.2, 256
 TEACHER_LATENCY, STAGE_IN_FLIGHT = 0.3, 32
-PEER = HERE / "distilabel_rows.py"
+PEER = HERE / "helpers" / "distilabel_rows.py"
 
 
 def main() -> None:
@@ -129,7 +129,7 @@ def measure_stages(count: int) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def serve(seconds: float, answer: str) -> Iterator[str]:
-    command = [sys.executable, str(HERE / "slow_server.py"), str(seconds), "--answer", answer]
+    command = [sys.executable, str(HERE / "helpers" / "slow_server.py"), str(seconds), "--answer", answer]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:

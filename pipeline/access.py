@@ -17,7 +17,10 @@ class Access:
     """All engines of one call of a command. Use with `async with`; what was opened is closed at its end."""
 
     def __init__(self, cache: Path, run: str, budget: BudgetSettings | None = None) -> None:
-        self.cache, self.run, self.budget = CompletionCache(cache), run, Budget(budget or BudgetSettings())
+        self.cache, self.run = CompletionCache(cache), run
+        billed = [paid for paid in self.cache.spent(run).values() if paid.billed]
+        tokens = sum(paid.prompt_tokens + paid.completion_tokens for paid in billed)
+        self.budget = Budget(budget or BudgetSettings(), sum(paid.cost or 0.0 for paid in billed), tokens)
         self.meters: dict[str, Meter] = {}
         self._stack = AsyncExitStack()
         self._stack.callback(self.cache.close)
@@ -35,10 +38,14 @@ class Access:
         self.meters[name] = engine.meter
         if not engine.cacheable:
             return engine
-        if settings.billed and (paid := self.spent().get(name)):
-            self.budget.spend(paid.cost, paid.tokens)
+        if settings.billed and (paid := self.spent().get(name)) and paid.cost is None:
+            self.budget.spend(settings.cost(paid.usage), 0)  # paid before the prices were known
         budget = self.budget if settings.billed else None
         return CachedEngine(engine, self.cache, run=self.run, cost=settings.cost, budget=budget)
+
+    def meters_of(self, name: str) -> list[Meter]:
+        """The meter of an engine, or those of a pool's members."""
+        return [meter for key, meter in self.meters.items() if key == name or key.startswith(f"{name}/")]
 
     def spent(self) -> dict[str, Paid]:
         """What the run has paid in all its calls, by engine."""

@@ -30,6 +30,11 @@ class Budget:
         self._holders = 0
         self._changed = asyncio.Event()
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is any limit."""
+        return self.settings.max_cost is not None or self.settings.max_tokens is not None
+
     def spend(self, cost: float | None, tokens: int) -> None:
         """Count what was paid."""
         self.cost += cost or 0.0

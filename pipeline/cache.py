@@ -10,29 +10,31 @@ import asyncio
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.budget import Budget
-from pipeline.engines.base import Engine, Request, join_samples, settle
-from pipeline.errors import ConfigError, RequestFailed
+from pipeline.engines.base import Engine, Request, settle
+from pipeline.errors import ConfigError, EngineUnusable, RequestFailed, StoppedEarly
 from pipeline.types import Completion, Message, SamplingParams, Usage
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS completions (key BLOB PRIMARY KEY, completion TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS spending (
     run TEXT, engine TEXT, completions INTEGER, prompt_tokens INTEGER, completion_tokens INTEGER, cost REAL,
+    billed INTEGER,
     PRIMARY KEY (run, engine)
 ) WITHOUT ROWID;
 """
 SPEND = """
-INSERT INTO spending VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+INSERT INTO spending VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
     completions = completions + excluded.completions,
     prompt_tokens = prompt_tokens + excluded.prompt_tokens,
     completion_tokens = completion_tokens + excluded.completion_tokens,
-    cost = cost + excluded.cost
+    cost = coalesce(cost + excluded.cost, cost, excluded.cost),
+    billed = excluded.billed
 """
 Cost = Callable[[Usage], float | None]
 
@@ -52,11 +54,13 @@ class Paid(NamedTuple):
     prompt_tokens: int
     completion_tokens: int
     cost: float | None
+    billed: bool = False
+    """Whether it counts against the budget."""
 
     @property
-    def tokens(self) -> int:
-        """Tokens read and written."""
-        return self.prompt_tokens + self.completion_tokens
+    def usage(self) -> Usage:
+        """Its tokens."""
+        return Usage(prompt_tokens=self.prompt_tokens, completion_tokens=self.completion_tokens)
 
 
 class CompletionCache:
@@ -64,6 +68,7 @@ class CompletionCache:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
         try:
             self._db = sqlite3.connect(path, timeout=60)
             self._db.execute("PRAGMA journal_mode=WAL")
@@ -74,21 +79,31 @@ class CompletionCache:
 
     def get(self, key: bytes) -> Completion | None:
         """The completion, or None."""
-        row = self._db.execute("SELECT completion FROM completions WHERE key = ?", (key,)).fetchone()
+        with self._guarded():
+            row = self._db.execute("SELECT completion FROM completions WHERE key = ?", (key,)).fetchone()
         return Completion.model_validate_json(row[0]) if row else None
 
     def put(self, items: Sequence[tuple[bytes, Completion]], paid: Paid | None = None) -> None:
         """Store all or nothing, with what was paid for it; a key that is there already keeps its value."""
         rows = [(key, completion.model_dump_json()) for key, completion in items]
-        with self._db:
+        with self._guarded(), self._db:
             self._db.executemany("INSERT OR IGNORE INTO completions VALUES (?, ?)", rows)
             if paid is not None:
                 self._db.execute(SPEND, paid)
 
     def spent(self, run: str) -> dict[str, Paid]:
         """What all calls of a run have paid, by engine; stored together with the texts, so it survives a kill."""
-        rows = self._db.execute("SELECT * FROM spending WHERE run = ? ORDER BY engine", (run,))
+        with self._guarded():
+            rows = self._db.execute("SELECT * FROM spending WHERE run = ? ORDER BY engine", (run,)).fetchall()
         return {row[1]: Paid(*row) for row in rows}
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """A full disk or a lock that is not given up ends the run to be resumed."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise StoppedEarly(f"completion cache {self.path}: {error}; what was done is kept, run again") from error
 
     def close(self) -> None:
         """Close the file."""
@@ -112,6 +127,7 @@ class CachedEngine(Engine):
         self.name, self.meter = engine.name, engine.meter
         self.group_size, self.capacity = engine.group_size, engine.capacity
         self._under_way: dict[bytes, asyncio.Future[None]] = {}
+        engine.on_waste = self._pay
 
     @property
     def identity(self) -> str:
@@ -136,7 +152,11 @@ class CachedEngine(Engine):
         written = iter(await self._ask_group(asked) if asked else [])
         results: list[list[Completion] | Exception] = []
         for have, missing in zip(found, parts, strict=True):
-            results.append(_join(have, [(part.offset, next(written)) for part in missing]))
+            outcomes = [(part, next(written)) for part in missing]
+            failed = [made for _, made in outcomes if isinstance(made, Exception)]
+            for part, made in outcomes:
+                have |= {} if isinstance(made, Exception) else dict(enumerate(made, start=part.offset))
+            results.append(failed[0] if failed else in_order(have))
         return results
 
     def look_up(self, request: Request) -> dict[int, Completion]:
@@ -156,25 +176,25 @@ class CachedEngine(Engine):
         try:
             have = self.look_up(request)
             self.meter.from_cache += len(have)
-            parts = missing_parts(request, have, singly=self.engine.splits(request.params))
-            written = await settle(self._ask(part) for part in parts)
+            while parts := missing_parts(request, have, singly=self.engine.splits(request.params)):
+                written = await settle(self._ask(part) for part in parts)
+                for part, made in zip(parts, written, strict=True):
+                    have |= {} if isinstance(made, Exception) else dict(enumerate(made, start=part.offset))
+                failed = [made for made in written if isinstance(made, Exception)]
+                for error in failed:
+                    if not isinstance(error, RequestFailed):
+                        raise error
+                if failed:
+                    raise RequestFailed(str(failed[0]), have) from failed[0].__cause__
         finally:
             del self._under_way[key]
             done.set_result(None)
-        result = _join(have, [(part.offset, texts) for part, texts in zip(parts, written, strict=True)])
-        if isinstance(result, Exception):
-            raise result
-        return result
+        return in_order(have)
 
     async def _ask(self, request: Request) -> list[Completion]:
         async with self._hold(request):
-            try:
-                written = await self.engine.complete(
-                    request.messages, n=request.n, params=request.params, offset=request.offset
-                )
-            except RequestFailed as error:
-                self._store([(request, dict(error.completed))])
-                raise
+            r = request
+            written = await self.engine.complete(r.messages, n=r.n, params=r.params, offset=r.offset)
             self._store([(request, dict(enumerate(written, start=request.offset)))])
         return written
 
@@ -219,14 +239,22 @@ class CachedEngine(Engine):
         ]
         if not new:
             return
-        usage = Usage(
-            prompt_tokens=sum(completion.usage.prompt_tokens for _, completion in new),
-            completion_tokens=sum(completion.usage.completion_tokens for _, completion in new),
-        )
+        prompt = sum(completion.usage.prompt_tokens for _, completion in new)
+        written = sum(completion.usage.completion_tokens for _, completion in new)
+        self._pay(Usage(prompt_tokens=prompt, completion_tokens=written), new)
+
+    def _pay(self, usage: Usage | None, new: Sequence[tuple[bytes, Completion]] = ()) -> None:
+        """Store texts with what they cost, in one transaction; without texts, what a useless reply cost."""
+        if usage is None:
+            return
         cost = self.cost(usage)
-        self.cache.put(new, Paid(self.run, self.name, len(new), usage.prompt_tokens, usage.completion_tokens, cost))
+        billed = self.budget is not None
+        paid = Paid(self.run, self.name, len(new), usage.prompt_tokens, usage.completion_tokens, cost, billed)
+        self.cache.put(new, paid)
         self.meter.count(usage, cost, len(new))
         if self.budget is not None:
+            if new and self.budget.is_limited and not usage.completion_tokens:
+                raise EngineUnusable(f"budget: {self.name} reports no usage, so no limit can be kept; take it out")
             self.budget.spend(cost, usage.prompt_tokens + usage.completion_tokens)
 
 
@@ -243,10 +271,6 @@ def missing_parts(request: Request, have: Mapping[int, Completion], *, singly: b
     return parts
 
 
-def _join(
-    have: Mapping[int, Completion], parts: Sequence[tuple[int, list[Completion] | Exception]]
-) -> list[Completion] | Exception:
-    try:
-        return join_samples([*((index, [completion]) for index, completion in have.items()), *parts])
-    except Exception as error:  # the outcome of this request, which its caller raises
-        return error
+def in_order(samples: Mapping[int, Completion]) -> list[Completion]:
+    """Samples by their index."""
+    return [samples[index] for index in sorted(samples)]

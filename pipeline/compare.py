@@ -46,7 +46,7 @@ class TeacherResult(BaseModel):
     prompt_tokens: int
     completion_tokens: int
     cost: float | None
-    """Of all its texts, asked now or found in the cache; None without prices."""
+    """Of all its texts, asked now or found in the cache (a pool's at its highest price); None without prices."""
     cost_per_accepted: float | None
     latency: float | None
     """Mean seconds of a request; None where all of it came from the cache."""
@@ -147,11 +147,14 @@ async def _ask_all(
 
 
 def rung_for(settings: RunSettings, teacher: str) -> RungSettings:
-    """The ladder's first rung that asks a teacher, with this one in its place; `gold_guided` where there is none."""
+    """The ladder's first rung that asks a teacher, with this one in its place.
+
+    Where there is none: `gold_guided` with the attempt in its prompt, so that the teacher can say that it is right.
+    """
     for rung in settings.rungs:
         if rung.teacher_name is not None:
             return rung.model_copy(update={"teacher": teacher})
-    return gold_guided.Settings(teacher=teacher)
+    return gold_guided.Settings(teacher=teacher, prompt="gold_guided_attempt")
 
 
 def outcome_of(correction: Correction) -> Outcome:
@@ -173,11 +176,9 @@ def _summarize(
     good = [(m, t) for (m, _), t in zip(found, tries, strict=True) if outcome_of(t) == "accepted" and t.text]
     interval = binomtest(len(good), len(tries)).proportion_ci(0.95, method="wilson")
     usages = [t.completion.usage for all_tries in made for t in all_tries if t.completion is not None]
-    settings = stages.settings.teachers[name]
-    priced = next(iter(settings.members.values()), settings)
-    costs = [priced.cost(usage) for usage in usages]
+    costs = [stages.settings.teachers[name].cost(usage) for usage in usages]
     cost = None if None in costs or not costs else sum(c for c in costs if c is not None)
-    meters = [m for key, m in stages.access.meters.items() if key == name or key.startswith(f"{name}/")]
+    meters = stages.access.meters_of(name)
     answered = sum(meter.answered for meter in meters)
     why = Counter(
         (last.failure or (last.grade.reason if last.grade else "") or "no reason given")[:100]
@@ -214,11 +215,14 @@ def recommend(results: dict[str, TeacherResult], accepted: dict[str, list[bool]]
         return best, "no teacher had a single correction accepted: look at `reasons` before anything else"
     total = len(accepted[best])
     equal = [name for name in results if name == best or p_value(accepted[best], accepted[name]) >= SIGNIFICANT]
-    equal = [name for name in equal if results[name].accepted]
     share = f"{results[best].accepted} of {total}"
     if len(equal) == 1:
         others = "" if len(results) == 1 else ", significantly more than any other (McNemar, p < 0.05)"
         return best, f"{best} had {share} corrections accepted{others}"
+    useful = [name for name in equal if results[name].accepted]
+    if len(useful) == 1:
+        return best, f"{best} had {share} corrections accepted, the others none; too few to call it a difference"
+    equal = useful
     among = f"{', '.join(equal)} do not differ significantly in corrections accepted (best {best} with {share})"
     costs = {name: results[name].cost_per_accepted for name in equal}
     if None not in costs.values():

@@ -196,7 +196,7 @@ class RunSettings(BaseSettings):
         prompts.load(self.sample.prompt).fill(example)
         for rung in self.rungs:
             if rung.prompt_name is not None:
-                prompts.load(rung.prompt_name).fill(example, answer_format="F")
+                prompts.load(rung.prompt_name).fill(example, answer_format="F", attempt="T")
 
     def _check_prices(self) -> None:
         for name, engine in self.engines.items():

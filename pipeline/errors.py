@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipeline.types import Completion
+    from pipeline.types import Completion, Usage
 
 
 class ErrataError(Exception):
@@ -72,13 +72,14 @@ class TryFailed(ErrataError):
     @property
     def overload(self) -> bool:
         """Whether the server is there and asks for less."""
-        return self.kind in ("rate_limit", "overload")
+        return self.kind in ("rate_limit", "quota", "overload")
 
 
 class MalformedReply(TryFailed):
-    """The server answered, but not with a completion."""
+    """The server answered, but not with a completion. `usage`: what it was paid for all the same."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, usage: Usage | None = None) -> None:
+        self.usage = usage
         super().__init__("malformed", reason)
 
 

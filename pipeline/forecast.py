@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -16,7 +17,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from pipeline.config import RunSettings
-from pipeline.engines.base import Engine, EngineSettings, Request
+from pipeline.engines.base import Request
 from pipeline.run import QUIET, Progress, Stages, open_stages, run_bounded, under_way
 from pipeline.sample import make_conversation
 from pipeline.store import scan_journal
@@ -35,7 +36,7 @@ class EngineForecast(BaseModel):
     prompt_tokens: int
     completion_tokens: int
     cost: float | None
-    """None where it has no prices."""
+    """Of the texts that are not known to be in the cache; None where it has no prices."""
     cost_range: tuple[float, float] | None
     known: int | None
     """Texts that are in the cache already; known beforehand for the student alone."""
@@ -74,12 +75,9 @@ async def forecast(settings: RunSettings, sample: int = 16, progress: Progress =
             known = _count_known(stages)
             use = _use_by_problem(stages, [problem.id for _, problem in chosen])
             engines = {
-                name: _scale(
-                    use[name], total, engine, settings.engines[name],
-                    _seconds_per_text(stages, name, elapsed), known if name == "student" else None,
-                )
-                for name, engine in stages.engines.items()
-            }  # fmt: skip
+                name: _scale(stages, name, use[name], total, known if name == "student" else None, elapsed)
+                for name in stages.engines
+            }
             paid = sum(meter.cost for meter in stages.access.meters.values())
     times = [engine.seconds for engine in engines.values()]
     return Forecast(
@@ -109,13 +107,17 @@ async def _run_sample(stages: Stages, chosen: Sequence[tuple[int, Problem]], pro
 def _use_by_problem(stages: Stages, ids: Sequence[str]) -> dict[str, list[tuple[int, Usage]]]:
     """For every engine, (texts, usage) of each sampled problem, whether asked now or found in the cache."""
     made: defaultdict[tuple[str, str], list[Usage]] = defaultdict(list)
+    seen: set[tuple[str, str, str, Usage]] = set()
     attempts, corrections = stages.folder.attempts.path, stages.folder.corrections.path
     for _, attempt in scan_journal(attempts, Attempt):
         if attempt.completion is not None:
             made["student", attempt.problem_id].append(attempt.completion.usage)
     for _, correction in scan_journal(corrections, Correction):
-        if correction.teacher is not None and correction.completion is not None:
-            made[correction.teacher, correction.problem_id].append(correction.completion.usage)
+        if correction.teacher is not None and (text := correction.completion) is not None:
+            written = (correction.teacher, correction.problem_id, text.text, text.usage)
+            if written not in seen:  # mistakes with the same prompt share a text
+                seen.add(written)
+                made[correction.teacher, correction.problem_id].append(text.usage)
 
     def add(usages: Sequence[Usage]) -> tuple[int, Usage]:
         prompt, written = sum(u.prompt_tokens for u in usages), sum(u.completion_tokens for u in usages)
@@ -136,47 +138,48 @@ def _count_known(stages: Stages) -> int | None:
     )
 
 
-def _seconds_per_text(stages: Stages, name: str, elapsed: float) -> float | None:
-    """Seconds of the engine's time for a text: a server's latency shared by its slots, or what the sample took."""
-    meters = [meter for key, meter in stages.access.meters.items() if key == name or key.startswith(f"{name}/")]
-    answered, seconds = sum(m.answered for m in meters), sum(m.seconds for m in meters)
-    if answered:
-        return seconds / sum(m.completions for m in meters) / stages.engines[name].capacity
+def _seconds(stages: Stages, name: str, texts: int, tokens: int, sampled: int, elapsed: float) -> float | None:
+    """Time for so many texts: what latency, slots and caps allow a server; what the sample took, for another engine."""
+    settings = stages.settings.engines[name]
+    meters = stages.access.meters_of(name)
     written = sum(meter.completions for meter in meters)
-    if not stages.settings.engines[name].members and not stages.engines[name].cacheable:
-        return 0.0  # recorded texts
-    return elapsed / written if written else None
+    answered, latency = sum(m.answered for m in meters), sum(m.seconds for m in meters)
+    if not texts or (not settings.members and not stages.engines[name].cacheable):
+        return 0.0  # nothing to ask, or recorded texts
+    if answered:
+        slots = min(stages.engines[name].capacity, stages.settings.concurrency or sys.maxsize)
+        by_latency = texts * latency / written / slots
+        parts = list(settings.members.values()) or [settings]
+        caps = [(getattr(p, "requests_per_minute", None), getattr(p, "tokens_per_minute", None)) for p in parts]
+        by_requests = 60 * texts * answered / written / sum(r or math.inf for r, _ in caps)
+        return max(by_latency, by_requests, 60 * tokens / sum(t or math.inf for _, t in caps))
+    return elapsed * texts / sampled if written and sampled else None
 
 
 def _scale(
-    use: Sequence[tuple[int, Usage]],
-    total: int,
-    engine: Engine,
-    settings: EngineSettings,
-    seconds_per_text: float | None,
-    known: int | None,
+    stages: Stages, name: str, use: Sequence[tuple[int, Usage]], total: int, known: int | None, elapsed: float
 ) -> EngineForecast:
+    """The whole run's share of one engine, from its use for each sampled problem."""
     factor = total / len(use)
-    texts = [count for count, _ in use]
-    usage = Usage(
-        prompt_tokens=round(factor * sum(u.prompt_tokens for _, u in use)),
-        completion_tokens=round(factor * sum(u.completion_tokens for _, u in use)),
-    )
-    priced = next(iter(settings.members.values()), settings)
-    costs = [priced.cost(u) for _, u in use]
-    cost = None if None in costs else factor * sum(c for c in costs if c is not None)
-    spread = None if cost is None else _interval([c for c in costs if c is not None], total)
-    low, high = _interval(texts, total)
-    expected = round(factor * sum(texts))
+    texts = round(factor * sum(count for count, _ in use))
+    low, high = _interval([count for count, _ in use], total)
+    prompt = round(factor * sum(u.prompt_tokens for _, u in use))
+    written = round(factor * sum(u.completion_tokens for _, u in use))
+    new = 1.0 - min(1.0, (known or 0) / texts) if texts else 1.0
+    settings = stages.settings.engines[name]
+    costs = [cost for cost in (settings.cost(u) for _, u in use) if cost is not None]
+    priced = len(costs) == len(use)
+    spread = _interval(costs, total) if priced else None
+    sampled = sum(count for count, _ in use)
     return EngineForecast(
-        texts=expected,
+        texts=texts,
         texts_range=(round(low), round(high)),
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
-        cost=cost,
-        cost_range=spread,
+        prompt_tokens=prompt,
+        completion_tokens=written,
+        cost=new * factor * sum(costs) if priced else None,
+        cost_range=(new * spread[0], new * spread[1]) if spread else None,
         known=known,
-        seconds=None if seconds_per_text is None and expected else expected * (seconds_per_text or 0.0),
+        seconds=_seconds(stages, name, round(new * texts), round(new * (prompt + written)), sampled, elapsed),
     )
 
 

@@ -73,7 +73,8 @@ async def probe(name: str, settings: EngineSettings) -> Probe:
 
 async def _probe_endpoint(name: str, settings: endpoint.Settings) -> Probe:
     found: dict[str, Any] = {"name": name, "engine": "endpoint", "model": settings.model, "base_url": settings.base_url}
-    client = endpoint.Endpoint(settings)
+    few = settings.model_copy(update={"max_retries": min(2, settings.max_retries)})
+    client = endpoint.Endpoint(few)
     client.name = name
     try:
         async with client:
@@ -83,7 +84,7 @@ async def _probe_endpoint(name: str, settings: endpoint.Settings) -> Probe:
                 found |= {"context_length": _context_length(listed)} if isinstance(listed, dict) else {}
             room = min(ROOM, (found.get("context_length") or 2 * ROOM) // 2)
             started = time.perf_counter()
-            (written,) = await _ask(client, room)
+            written = (await client.ask(ASK, 1, SamplingParams(temperature=0.0, max_tokens=room), None))[0]
             found |= {"latency": round(time.perf_counter() - started, 3), "usage": written.usage}
             found |= {"cost": settings.cost(written.usage)}
             found |= {"json_schema": await _probe_schema(client, room), "many": await _probe_many(client, room)}
@@ -97,7 +98,7 @@ async def _probe_endpoint(name: str, settings: endpoint.Settings) -> Probe:
 async def _find_model(client: endpoint.Endpoint) -> dict[str, Any] | Literal[False] | None:
     """The server's entry for the model, False where it is not in its list, None where there is no list."""
     try:
-        reply = await client.send("GET", "/models")
+        reply = await client.client.send("GET", "/models")
     except ErrataError:
         return None  # some servers have no list; whether the endpoint works shows in the call that follows
     entries = reply.get("data") if isinstance(reply, dict) else None
@@ -117,7 +118,7 @@ def _context_length(entry: dict[str, Any]) -> int | None:
 
 async def _ask(client: endpoint.Endpoint, room: int, n: int = 1, **extra: Any) -> list[Completion]:
     body = client.body(ASK, n, SamplingParams(temperature=0.0, max_tokens=room), None) | extra
-    return read_reply(await client.send("POST", "/chat/completions", body), client.settings.reasoning)
+    return read_reply(await client.client.send("POST", "/chat/completions", body), client.settings.reasoning)
 
 
 async def _probe_schema(client: endpoint.Endpoint, room: int) -> Support:

@@ -206,6 +206,10 @@ def _text(row: Row, name: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise DataError(row.file, f"must be a text or a number, not {value!r}"[:200], line=row.line, field=name)
     text = str(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(row.file, f"is not valid Unicode: {error}"[:200], line=row.line, field=name) from error
     if not text.strip():
         raise DataError(row.file, "is empty", line=row.line, field=name)
     return text

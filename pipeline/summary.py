@@ -163,7 +163,7 @@ def count_use(meters: Mapping[str, Meter], paid: Mapping[str, Paid]) -> dict[str
     for name, meter in meters.items():
         made = paid[name]._asdict() if name in paid else {}
         use[name] = EngineUse(
-            **{key: value for key, value in made.items() if key not in ("run", "engine")},
+            **{key: value for key, value in made.items() if key not in ("run", "engine", "billed")},
             from_cache=meter.from_cache,
             requests=meter.requests,
             retries=meter.retries,

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import ClassVar, Self, TypeVar
 
-from pipeline.errors import RequestFailed
 from pipeline.meter import Meter
 from pipeline.settings import Settings
 from pipeline.types import Completion, Message, Record, SamplingParams, Usage
@@ -44,6 +43,8 @@ class Engine(ABC):
 
     def __init__(self) -> None:
         self.meter = Meter()
+        self.on_waste: Callable[[Usage | None], None] = lambda usage: None
+        """Told what was paid for a reply that was of no use."""
 
     def splits(self, params: SamplingParams) -> bool:
         """Whether every sample is a request of its own anyway, so that each can be kept as soon as it is there."""
@@ -58,8 +59,9 @@ class Engine(ABC):
     async def complete(
         self, messages: Sequence[Message], *, n: int = 1, params: SamplingParams, offset: int = 0
     ) -> list[Completion]:
-        """Return `n` completions (an engine of recorded answers may have fewer).
+        """Return up to `n` completions, at least one.
 
+        A server may write fewer at a time, and recorded answers may be fewer; `CachedEngine` asks for the rest.
         Raises RequestFailed when this request failed for good, EngineUnusable when every request would.
         """
 
@@ -84,26 +86,6 @@ async def settle(calls: Iterable[Awaitable[T]]) -> list[T | Exception]:
             raise result
         results.append(result)
     return results
-
-
-def join_samples(parts: Iterable[tuple[int, list[Completion] | Exception]]) -> list[Completion]:
-    """Samples in order, from parts that start at an index each.
-
-    Raises the first exception among them; a RequestFailed has in it what was written all the same.
-    """
-    made: dict[int, Completion] = {}
-    failed: list[RequestFailed] = []
-    for start, part in parts:
-        if isinstance(part, RequestFailed):
-            failed.append(part)
-            made.update(part.completed)
-        elif isinstance(part, Exception):
-            raise part
-        else:
-            made.update(enumerate(part, start=start))
-    if failed:
-        raise RequestFailed(str(failed[0]), made) from failed[0].__cause__
-    return [made[index] for index in sorted(made)]
 
 
 class EngineSettings(Settings, ABC):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal, Self
@@ -11,16 +12,29 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, JsonValue, field_validator
 
-from pipeline.engines.base import Engine, EngineSettings, join_samples, settle
-from pipeline.errors import ConfigError, ErrataError, RequestFailed, TryFailed
+from pipeline.engines.base import Engine, EngineSettings
+from pipeline.errors import (
+    ConfigError,
+    EngineUnusable,
+    ErrataError,
+    MalformedReply,
+    RequestFailed,
+    StoppedEarly,
+    TryFailed,
+)
 from pipeline.serving.circuit import Circuit, EndpointPaused
-from pipeline.serving.failures import Refused, explain
+from pipeline.serving.client import Client
+from pipeline.serving.failures import Refused
 from pipeline.serving.pace import Pace, RateCap
 from pipeline.serving.replies import Reasoning, read_reply
 from pipeline.types import Completion, Message, SamplingParams, Usage, content_id
 
 log = logging.getLogger(__name__)
-SECRET_HEADERS = ("authorization", "api-key", "x-api-key", "proxy-authorization", "cookie")
+SECRET_NAME = re.compile(
+    r"(^|[_-])(api)?(key|token|auth|authorization|secret|cookie|passwd|password)s?($|[_-])", re.IGNORECASE
+)
+"""Names of headers and variables whose values have no place in a file."""
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Limits(EngineSettings):
@@ -90,8 +104,18 @@ class Settings(Limits):
     @classmethod
     def _no_secret_headers(cls, value: dict[str, str]) -> dict[str, str]:
         for name in value:
-            if name.lower() in SECRET_HEADERS:
-                raise ValueError(f"{name} is a secret: name its variable in headers_env, headers are written to disk")
+            if SECRET_NAME.search(name):
+                raise ValueError(
+                    f"{name} looks like a secret: name its variable in headers_env; headers are written down"
+                )
+        return value
+
+    @field_validator("api_key_env", "headers_env")
+    @classmethod
+    def _names_of_variables(cls, value: str | dict[str, str] | None) -> str | dict[str, str] | None:
+        names = value.values() if isinstance(value, dict) else [value] if value is not None else []
+        if not all(VARIABLE.fullmatch(name) for name in names):
+            raise ValueError("must be the name of an environment variable that holds the key, not the key itself")
         return value
 
     def create(self) -> Engine:
@@ -111,7 +135,11 @@ class Settings(Limits):
         for name in names:
             if not os.environ.get(name):
                 raise ConfigError(f"endpoint {self.base_url}: set the environment variable {name} to its key")
-        return {name: os.environ[name] for name in names}
+        values = {name: os.environ[name].strip() for name in names}
+        for name, value in values.items():
+            if not value.isprintable() or not value.isascii():
+                raise ConfigError(f"endpoint {self.base_url}: the key in {name} holds characters that no key has")
+        return values
 
 
 class Endpoint(Engine):
@@ -128,15 +156,18 @@ class Endpoint(Engine):
         self.caps = RateCap(s.requests_per_minute, s.tokens_per_minute)
         self.one_by_one = "n" in s.omit
         self.in_pool = False
+        """Whether a pause is told to the caller, who asks another endpoint, instead of being waited for."""
 
     @property
     def identity(self) -> str:
         """Address and model, and what else shapes every text: where that is unusual, its fingerprint is added."""
         s = self.settings
-        shape = {name: getattr(s, name) for name in ("extra_body", "omit", "token_limit_field", "reasoning")}
-        usual = {name: Settings.model_fields[name].default for name in shape}
-        unusual = {name: value for name, value in shape.items() if value != usual[name]}
-        mark = f":{content_id(unusual)}" if unusual else ""
+        shape: dict[str, object] = {"extra_body": s.extra_body} if s.extra_body else {}
+        if omitted := sorted({"temperature", "top_p", "max_tokens", "stop"} & set(s.omit)):
+            shape["omit"] = omitted
+        if s.reasoning != "apart":
+            shape["reasoning"] = s.reasoning
+        mark = f":{content_id(shape)}" if shape else ""
         return f"endpoint:{s.base_url.rstrip('/')}:{s.model}{mark}"
 
     @property
@@ -146,19 +177,17 @@ class Endpoint(Engine):
         return f"endpoint {self.name or s.model} (model {s.model} at {s.base_url})"
 
     async def __aenter__(self) -> Self:
-        import openai
-
         s = self.settings
-        self._secrets = s.secrets()
-        key = self._key or (self._secrets[s.api_key_env] if s.api_key_env else "none")
+        secrets = s.secrets()
         self.circuit = Circuit(self.where, failures=s.breaker_failures, pause=s.breaker_pause, outage=s.outage)
-        self.client = openai.AsyncOpenAI(
-            base_url=s.base_url,
-            api_key=key,
-            default_headers={**s.headers, **{name: self._secrets[env] for name, env in s.headers_env.items()}},
-            timeout=openai.Timeout(s.timeout, connect=min(30.0, s.timeout)),
-            max_retries=0,  # retried here, where the pace and the circuit learn of it
-            http_client=openai.DefaultAioHttpClient(),
+        self.client = Client(
+            self.where,
+            s.base_url,
+            self._key or (secrets[s.api_key_env] if s.api_key_env else None),
+            key_variable=s.api_key_env,
+            headers={**s.headers, **{name: secrets[variable] for name, variable in s.headers_env.items()}},
+            secrets=secrets.values(),
+            timeout=s.timeout,
         )
         return self
 
@@ -168,14 +197,11 @@ class Endpoint(Engine):
     async def complete(
         self, messages: Sequence[Message], *, n: int = 1, params: SamplingParams, offset: int = 0
     ) -> list[Completion]:
-        seed = None if "seed" in self.settings.omit else params.seed
-        written: list[Completion] = []
+        """As many as the server writes for one request: a single one with a seed of its own, or up to `n`."""
         if n > 1 and not self.splits(params):
-            written = (await self._ask_together(messages, n, params))[:n]
-        missing = range(offset + len(written), offset + n)
-        singles = [self._ask(messages, 1, params, None if seed is None else seed + index) for index in missing]
-        parts = await settle(singles)
-        return join_samples([(offset, written), *zip(missing, parts, strict=True)])
+            return (await self._ask_together(messages, n, params))[:n]
+        seed = None if params.seed is None or "seed" in self.settings.omit else params.seed + offset
+        return (await self.ask(messages, 1, params, seed))[:1]
 
     def splits(self, params: SamplingParams) -> bool:
         return self.one_by_one or (params.seed is not None and "seed" not in self.settings.omit)
@@ -183,15 +209,15 @@ class Endpoint(Engine):
     async def _ask_together(self, messages: Sequence[Message], n: int, params: SamplingParams) -> list[Completion]:
         """All samples in one request; a server that refuses or ignores `n` is asked one by one from then on."""
         try:
-            written = await self._ask(messages, n, params, None)
+            written = await self.ask(messages, n, params, None)
         except Refused:
-            written = await self._ask(messages, 1, params, None)  # fails again where it was not for `n`
+            written = await self.ask(messages, 1, params, None)  # fails again where it was not for `n`
         if len(written) < n and not self.one_by_one:
             log.info("%s: does not take n = %d; samples are asked for one by one", self.where, n)
             self.one_by_one = True
         return written
 
-    async def _ask(
+    async def ask(
         self, messages: Sequence[Message], n: int, params: SamplingParams, seed: int | None
     ) -> list[Completion]:
         """One request, retried while that may help."""
@@ -224,22 +250,23 @@ class Endpoint(Engine):
         self, messages: Sequence[Message], n: int, params: SamplingParams, seed: int | None
     ) -> list[Completion]:
         """One try: wait for a slot, the circuit and the caps; ask; tell the circuit and the pace what came of it."""
+        characters = sum(len(message.content) for message in messages)
         async with self.pace.slot() as epoch:
             if self.in_pool and self.circuit.is_open:
                 raise EndpointPaused(f"{self.where} is paused")
-            await self.circuit.wait()
+            trial = await self.circuit.wait()
             try:
-                await self.caps.wait(sum(len(m.content) for m in messages), params.max_tokens)
+                await self.caps.wait(characters, n * params.max_tokens)
                 written = await self._exchange(self.body(messages, n, params, seed))
             except ErrataError as error:
-                self._note_failure(error, epoch)
-                raise
+                raise self._judge(error, epoch, n, trial) from error.__cause__
             except BaseException:
-                self.circuit.abandon()
+                self.circuit.abandon(trial)
                 raise
             self.circuit.succeeded()
             self.pace.succeeded()
-            self.caps.learn(sum(text.usage.completion_tokens for text in written))
+            prompt_tokens, tokens = (sum(getattr(w.usage, name) for w in written) for name in Usage.model_fields)
+            self.caps.learn(characters, prompt_tokens, tokens)
         return written
 
     async def _exchange(self, body: dict[str, Any]) -> list[Completion]:
@@ -249,41 +276,41 @@ class Endpoint(Engine):
         self.meter.in_flight += 1
         self.meter.limit = int(self.pace.limit)
         try:
-            written = read_reply(await self.send("POST", "/chat/completions", body), self.settings.reasoning)
+            written = read_reply(await self.client.send("POST", "/chat/completions", body), self.settings.reasoning)
+        except MalformedReply as error:
+            self.on_waste(error.usage)
+            raise self.client.scrub(error) from None
         finally:
             self.meter.in_flight -= 1
         self.meter.answered += 1
         self.meter.seconds += time.perf_counter() - started
         return written
 
-    def _note_failure(self, error: ErrataError, epoch: int) -> None:
+    def _judge(self, error: ErrataError, epoch: int, n: int, trial: bool) -> ErrataError:
+        """Tell meter, pace and circuit of a failed try; returns what it is to the caller."""
+        answered = self.circuit.answered
         if isinstance(error, TryFailed):
             self.meter.errors[error.kind] += 1
+            if error.kind == "quota" and not answered:  # after an answer it is some servers' word for a rate limit
+                return self._end(StoppedEarly(f"{self.where}: the account is out of credit ({error})"))
             if error.overload or error.kind == "timeout":
                 self.pace.overloaded(epoch, error.wait)
-            self.circuit.failed(str(error), overload=error.overload)
-        elif isinstance(error, RequestFailed):
-            self.meter.errors["refused"] += 1
+            self.circuit.failed(str(error), overload=error.overload, trial=trial)
+            return error
+        self.meter.errors["refused"] += 1
+        if not isinstance(error, Refused):
+            return self._end(error)
+        if error.status == 404 and not answered:
+            told = f"{self.where}: there is no such model, or no such path ({error}); see `errata teachers`"
+            return self._end(EngineUnusable(told))
+        if n == 1:  # what is refused with n > 1 may be the n
             self.circuit.refused(error)
-        else:
-            self.meter.errors["unusable"] += 1
-            self.circuit.kill(error)
+        self.circuit.abandon(trial)
+        return error
 
-    async def send(self, method: Literal["GET", "POST"], path: str, body: dict[str, Any] | None = None) -> object:
-        """One HTTP exchange; returns the reply's JSON, or its text. Raises our own errors, with secrets struck out."""
-        import aiohttp
-        import openai
-
-        try:
-            # `post` with plain JSON in and out: the typed `create` takes twice the time, and drops nothing we want
-            if method == "GET":
-                return await self.client.get(path, cast_to=object)
-            return await self.client.post(path, body=body, cast_to=object)
-        except (openai.OpenAIError, aiohttp.ClientError, ValueError) as error:
-            told = explain(error, self.where, self.settings.api_key_env)
-        for secret in self._secrets.values():
-            told.args = tuple(str(part).replace(secret, "[secret]") for part in told.args)
-        raise told from None  # the cause may quote the key
+    def _end(self, error: ErrataError) -> ErrataError:
+        self.circuit.kill(error)
+        return error
 
     def body(self, messages: Sequence[Message], n: int, params: SamplingParams, seed: int | None) -> dict[str, Any]:
         """The request's JSON."""

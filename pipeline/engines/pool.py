@@ -15,7 +15,7 @@ from pipeline.engines.endpoint import Endpoint
 from pipeline.engines.endpoint import Settings as EndpointSettings
 from pipeline.errors import EngineUnusable, RequestFailed, StoppedEarly
 from pipeline.serving.circuit import EndpointPaused
-from pipeline.types import Completion, Message, SamplingParams
+from pipeline.types import Completion, Message, SamplingParams, Usage
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,11 @@ class Settings(EngineSettings):
 
     def join(self, members: Mapping[str, Engine]) -> Engine:
         return Pool(members)
+
+    def cost(self, usage: Usage) -> float | None:
+        """At the highest price of a member: who will write is not known beforehand."""
+        costs = [endpoint.cost(usage) for endpoint in self.endpoints.values()]
+        return None if None in costs else max(cost for cost in costs if cost is not None)
 
     def check(self) -> None:
         for endpoint in self.endpoints.values():
@@ -71,15 +76,16 @@ class Pool(Engine):
             made = found | made
         refusals: dict[int, RequestFailed] = {}
         while len(made) < n:
-            number = self._next(refusals, made)
-            if number is None:
-                await asyncio.sleep(min(e.circuit.left for e in self.endpoints if e.circuit.dead is None))
+            left = self._left(refusals, made)
+            number = next((number for number in left if not self.endpoints[number].circuit.is_open), None)
+            if number is None:  # all are paused
+                await asyncio.sleep(min(self.endpoints[number].circuit.left for number in left))
                 continue
             try:
                 for part in missing_parts(request, made):
-                    (texts,) = await self.members[number].complete_many([part])
-                    if isinstance(texts, Exception):
-                        raise texts
+                    texts = await self.members[number].complete(
+                        part.messages, n=part.n, params=part.params, offset=part.offset
+                    )
                     made.update(enumerate(texts, start=part.offset))
             except EndpointPaused:
                 continue
@@ -90,10 +96,10 @@ class Pool(Engine):
                 self._bury(number, error)
         return [made[index] for index in sorted(made)]
 
-    def _next(self, refusals: Mapping[int, RequestFailed], made: Mapping[int, Completion]) -> int | None:
-        """The first member that takes requests and has not failed this one; None where all are paused.
+    def _left(self, refusals: Mapping[int, RequestFailed], made: Mapping[int, Completion]) -> list[int]:
+        """The members that are alive and have not failed this request, the preferred first.
 
-        Raises the first member's error when none is alive, RequestFailed when those alive have failed this one.
+        Raises the first member's error when none is alive, RequestFailed when those alive have failed this request.
         """
         alive = [number for number, endpoint in enumerate(self.endpoints) if endpoint.circuit.dead is None]
         if not alive:
@@ -102,7 +108,7 @@ class Pool(Engine):
         if not left:
             told = "; ".join(f"{self.members[i].name}: {refusals[i]}" for i in sorted(refusals))
             raise RequestFailed(told, made)
-        return next((number for number in left if not self.endpoints[number].circuit.is_open), None)
+        return left
 
     def _bury(self, number: int, error: Exception) -> None:
         """A member that cannot work leaves the pool, which is said once. Raises where the budget is the reason."""

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pipeline.engines import endpoint
 from pipeline.engines.base import Engine
@@ -28,8 +28,9 @@ from pipeline.serving.server import ManagedServer, ServerDied, free_port, port_i
 from pipeline.types import Completion, Message, SamplingParams, content_id
 
 log = logging.getLogger(__name__)
-DEATHS = 3
-"""How often a server may die while it is asked one request, before that request is taken for the cause."""
+TOGETHER = (None, 32, 4, 1)
+"""How many requests are asked together that have seen so many deaths of their server (at first: all). One that kills
+it is among fewer and fewer, until it is alone: then it fails for good, and the others go on."""
 FIND = """
 import importlib.metadata as m
 owners = m.packages_distributions().get("vllm", [])
@@ -81,11 +82,19 @@ class Settings(endpoint.Limits):
     extra_args: tuple[str, ...] = ()
     """Further arguments of `vllm serve`."""
     environment: dict[str, str] = {}
-    """Further environment variables of the server."""
+    """Further environment variables of the server, which inherits Errata's own; no secrets, they are written down."""
     start_timeout: float = Field(default=1800.0, gt=0)
     """Seconds a server may take to load."""
     max_restarts: int = Field(default=5, ge=0)
     """Restarts in a row without any answer between them, after which the run stops."""
+
+    @field_validator("environment")
+    @classmethod
+    def _no_secrets(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            if endpoint.SECRET_NAME.search(name):
+                raise ValueError(f"{name} looks like a secret: set it where Errata runs, the server inherits it")
+        return value
 
     @property
     def local_model(self) -> str:
@@ -162,6 +171,7 @@ class VLLM(Engine):
         parts += [f"adapter {model_identity(str(s.adapter))}"] if s.adapter else []
         parts += [f"template {s.chat_template.read_text(encoding='utf-8')}"] if s.chat_template else []
         parts += [f"quantization {s.quantization}"] if s.quantization else []
+        parts += [f"arguments {' '.join(s.extra_args)}"] if s.extra_args else []
         shape = {name: getattr(s, name) for name in ("extra_body", "reasoning")}
         usual = {name: Settings.model_fields[name].default for name in shape}
         parts += [content_id(shape)] if shape != usual else []
@@ -201,7 +211,7 @@ class Replica:
         self._answered = False
         self._dead: Exception | None = None
         self._reviving = asyncio.Lock()
-        self._alone = asyncio.Lock()
+        self._suspects = [asyncio.Semaphore(limit) if limit else contextlib.nullcontext() for limit in TOGETHER]
         self._opened = contextlib.AsyncExitStack()
 
     def command(self) -> list[str]:
@@ -256,15 +266,11 @@ class Replica:
     async def complete(
         self, messages: Sequence[Message], n: int, params: SamplingParams, offset: int
     ) -> list[Completion]:
-        """Ask; when the server died meanwhile, ask again after its restart.
-
-        After a first death the request is asked apart from others that saw it, so that one which kills the server
-        each time is found out: it fails for good, the others go on.
-        """
-        for deaths in range(DEATHS):
+        """Ask; when the server died meanwhile, ask again after its restart, together with fewer others each time."""
+        for suspects in self._suspects:
             self.load += 1
             try:
-                async with self._alone if deaths else contextlib.nullcontext():
+                async with suspects:
                     async with self._reviving:  # a server that is being restarted is waited for
                         start = self._starts
                     written = await self.client.complete(messages, n=n, params=params, offset=offset)
@@ -276,7 +282,7 @@ class Replica:
                 await self._revive(start)
             finally:
                 self.load -= 1
-        raise RequestFailed(f"the server died each of the {DEATHS} times it was asked this")
+        raise RequestFailed(f"the server died each of the {len(TOGETHER)} times it was asked this")
 
     async def _lives(self, start: int) -> bool:
         """Whether the server that was asked is the one there is, and well."""

@@ -14,6 +14,7 @@ from pipeline.types import Message, Mistake, SamplingParams
 
 SOLUTION = re.compile(r"<solution>(.*?)</solution>", re.DOTALL)
 DOUBT = re.compile(r"<doubt>(.*?)</doubt>", re.DOTALL)
+ATTEMPT_RIGHT = re.compile(r"<attempt_right>(.*?)</attempt_right>", re.DOTALL)
 
 
 class TeacherParams(SamplingParams):
@@ -32,7 +33,7 @@ class Settings(RungSettings):
     samples: int = Field(default=1, ge=1)
     """Texts asked for, one after the other, until one is right."""
     prompt: str = "gold_guided"
-    """Prompt file without `.jinja`."""
+    """Prompt file without `.jinja`; `gold_guided_attempt` shows the attempt, too, and costs a request a mistake."""
     answer_format: str = "End with a line of the form: #### <answer>"
     """Told to the teacher, so that its texts end as the student's do."""
     reply: Literal["tagged", "plain"] = "tagged"
@@ -54,7 +55,7 @@ class Settings(RungSettings):
 
     async def drafts(self, mistake: Mistake, sources: Sources) -> AsyncIterator[Draft]:
         prompt = sources.prompts.load(self.prompt)
-        content = prompt.fill(mistake.problem, answer_format=self.answer_format)
+        content = prompt.fill(mistake.problem, answer_format=self.answer_format, attempt=mistake.text)
         messages = [Message(role="user", content=content)]
         for index in range(self.samples):
             try:
@@ -78,6 +79,9 @@ def read_reply(reply: str, finish_reason: str) -> Draft:
     if doubt := DOUBT.search(reply):
         failure = f"the teacher doubts the gold answer: {doubt.group(1).strip()}"[:500]
         return Draft(text=None, failure=failure, objection="gold_wrong")
+    if right := ATTEMPT_RIGHT.search(reply):
+        failure = f"the teacher calls the attempt right: {right.group(1).strip()}"[:500]
+        return Draft(text=None, failure=failure, objection="attempt_right")
     if finish_reason == "length":
         return Draft(text=None, failure="the teacher's reply was cut off at max_tokens")
     return Draft(text=None, failure="the teacher's reply has no <solution>…</solution>")

@@ -78,13 +78,16 @@ class Circuit:
         self._pause, self._failing_since, self._open_until, self._trial = self.first_pause, None, None, False
         self._changed.set()
 
-    def failed(self, reason: str, *, overload: bool) -> None:
-        """A request failed in a way that may pass. An overloaded server is alive; any other may not even be there."""
+    def failed(self, reason: str, *, overload: bool, trial: bool) -> None:
+        """A request failed in a way that may pass. An overloaded server is alive; any other may not even be there.
+
+        While the circuit is open only the trial counts: what was sent before tells nothing new.
+        """
         now = asyncio.get_running_loop().time()
         self._in_a_row += 1
         self._failing_since = now if self._failing_since is None else self._failing_since
-        was_trial, self._trial = self._trial, False
-        if self._in_a_row < self.failures and not was_trial:
+        self._trial = self._trial and not trial
+        if self._in_a_row < self.failures and not trial:
             return
         if not self.answered and not overload:
             self.kill(
@@ -97,7 +100,7 @@ class Circuit:
                     "what was done is kept, run again when it is back"
                 )
             )
-        elif was_trial or self._open_until is None:
+        elif trial or self._open_until is None:
             log.warning(
                 "%s: %d failures in a row (%s); paused for %.3g s", self.name, self._in_a_row, reason, self._pause
             )
@@ -107,16 +110,15 @@ class Circuit:
 
     def refused(self, error: RequestFailed) -> None:
         """The server answered that it will not take this request (its fault, or the settings')."""
-        self._trial = False
         self._refused += 1
         if not self.answered and self._refused >= REFUSALS:
             self.kill(EngineUnusable(f"{self.name} refused each of the first {self._refused} requests: {error}"))
-        self._changed.set()
 
-    def abandon(self) -> None:
-        """A request ended without an outcome (it was cancelled)."""
-        self._trial = False
-        self._changed.set()
+    def abandon(self, trial: bool) -> None:
+        """A request ended without telling how the server is: refused, or cancelled. Another may be the trial."""
+        if trial:
+            self._trial = False
+            self._changed.set()
 
     def kill(self, error: Exception) -> None:
         """No request will pass any more; all that wait raise `error`."""

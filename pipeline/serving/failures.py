@@ -11,13 +11,16 @@ from pipeline.errors import EngineUnusable, ErrataError, MalformedReply, Request
 if TYPE_CHECKING:
     import openai
 
-REASON_LENGTH = 500
 LONGEST_WAIT = 300.0
 """Seconds; a server that asks for a longer wait stops the run (or its part of a pool)."""
 
 
 class Refused(RequestFailed):
-    """The server will not take this request: HTTP 400, 413, 422 and the like."""
+    """The server will not take this request: HTTP 400, 403, 404, 413, 422 and the like."""
+
+    def __init__(self, reason: str, status: int) -> None:
+        self.status = status
+        super().__init__(reason)
 
 
 def explain(error: Exception, where: str, key_variable: str | None) -> ErrataError:
@@ -27,14 +30,14 @@ def explain(error: Exception, where: str, key_variable: str | None) -> ErrataErr
 
     if isinstance(error, openai.APIStatusError):
         return _explain_status(error, where, key_variable)
-    if isinstance(error, ValueError | openai.APIResponseValidationError):  # bad JSON, bad UTF-8, bad fields
-        return MalformedReply(f"the server's reply is not valid JSON: {error}"[:REASON_LENGTH])
+    if isinstance(error, ValueError | openai.APIResponseValidationError):  # broken JSON, broken UTF-8
+        return MalformedReply(f"the server's reply is not valid JSON: {error}")
     if isinstance(error, openai.APIConnectionError | aiohttp.ClientError):
         root = _root(error)
         if isinstance(root, TimeoutError):
-            return TryFailed("timeout", "no answer in time")
+            return TryFailed("timeout", f"no answer in time from {where}")
         return TryFailed("connection", f"no connection to {where}: {root}")
-    return RequestFailed(f"{type(error).__name__}: {error}"[:REASON_LENGTH])
+    return RequestFailed(f"{type(error).__name__}: {error}")
 
 
 def _root(error: BaseException) -> BaseException:
@@ -46,31 +49,29 @@ def _root(error: BaseException) -> BaseException:
 
 def _explain_status(error: openai.APIStatusError, where: str, key_variable: str | None) -> ErrataError:
     status, told = error.status_code, f"HTTP {error.status_code}: {_message(error)}"
-    if status in (401, 403):
+    if status == 401:
         fix = f"check the key in {key_variable}" if key_variable else "set api_key_env to the variable that holds a key"
         return EngineUnusable(f"{where} refuses the key: {fix} ({told})")
-    if status == 404:
-        return EngineUnusable(f"{where}: there is no such model, or no such path ({told}); see `errata teachers`")
-    if status == 402 or error.code == "insufficient_quota":
+    if status == 402:
         return StoppedEarly(f"{where}: the account is out of credit ({told}); what was done is kept")
     wait = _retry_after(error)
     if wait is not None and wait > LONGEST_WAIT:
         return StoppedEarly(f"{where} asks to wait {wait:.0f} s ({told}); what was done is kept, run again then")
     if status == 429:
-        return TryFailed("rate_limit", told, wait=wait)
+        return TryFailed("quota" if error.code == "insufficient_quota" else "rate_limit", told, wait=wait)
     if status in (503, 529):
         return TryFailed("overload", told, wait=wait)
     if status >= 500 or status in (408, 409, 425):
         return TryFailed("server_error", told, wait=wait)
-    return Refused(told)
+    return Refused(told, status)
 
 
 def _message(error: openai.APIStatusError) -> str:
-    """The server's own words, on one line, of bounded length."""
+    """The server's own words, on one line."""
     body = error.body
     inner = body.get("message") if isinstance(body, dict) else None
     text = inner if isinstance(inner, str) else error.response.text
-    return " ".join(text.split())[:REASON_LENGTH] or error.response.reason_phrase
+    return " ".join(text.split()) or error.response.reason_phrase
 
 
 def _retry_after(error: openai.APIStatusError) -> float | None:

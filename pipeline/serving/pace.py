@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 from aiolimiter import AsyncLimiter
 
@@ -81,30 +81,39 @@ class Pace:
 
 
 class RateCap:
-    """At most so many requests and tokens a minute, spread evenly."""
+    """At most so many requests and tokens a minute, spread evenly: no burst of a whole minute's at the start."""
 
     def __init__(self, requests_per_minute: float | None, tokens_per_minute: float | None) -> None:
         self._requests = _evenly(requests_per_minute) if requests_per_minute else None
-        self._tokens = AsyncLimiter(tokens_per_minute, 60) if tokens_per_minute else None
-        self._mean_written = 0.0
-        self._replies = 0
+        self._tokens = _evenly(tokens_per_minute) if tokens_per_minute else None
+        self._minute = tokens_per_minute or 0.0
+        self._replies = self._characters = self._read = self._written = 0
 
-    async def wait(self, prompt_characters: int, max_tokens: int) -> None:
-        """Wait for this request's turn; its tokens are guessed from its length and from what was written so far."""
-        async with AsyncExitStack() as caps:
-            if self._requests is not None:
-                await caps.enter_async_context(self._requests)
-            if self._tokens is not None:
-                written = self._mean_written if self._replies else max_tokens
-                guess = prompt_characters / 4 + written
-                await self._tokens.acquire(min(guess, self._tokens.max_rate))
+    async def wait(self, characters: int, max_tokens: int) -> None:
+        """Wait for the turn of a request of so many characters.
 
-    def learn(self, completion_tokens: int) -> None:
-        """Take a reply's length into the mean."""
+        Its tokens are guessed from what was read and written so far; before the first reply they are as many as its
+        characters, and `max_tokens` written.
+        """
+        if self._requests is not None:
+            await self._requests.acquire()
+        if self._tokens is not None:
+            read = characters * (self._read / self._characters if self._read else 1.0)
+            written = self._written / self._replies if self._replies else max_tokens
+            left = min(read + written, self._minute)
+            while left > 0:
+                part = min(left, self._tokens.max_rate)
+                await self._tokens.acquire(part)
+                left -= part
+
+    def learn(self, characters: int, prompt_tokens: int, completion_tokens: int) -> None:
+        """Take a reply's length into the guesses."""
         self._replies += 1
-        self._mean_written += (completion_tokens - self._mean_written) / self._replies
+        self._characters += characters
+        self._read += prompt_tokens
+        self._written += completion_tokens
 
 
 def _evenly(per_minute: float) -> AsyncLimiter:
-    """A bucket of a second's worth: no burst of a whole minute's requests at the start."""
+    """A bucket of a second's worth."""
     return AsyncLimiter(max(1.0, per_minute / 60), max(1.0, 60 / per_minute))

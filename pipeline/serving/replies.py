@@ -8,7 +8,18 @@ from typing import Any, Literal
 from pipeline.errors import MalformedReply
 from pipeline.types import Completion, FinishReason, Usage
 
-FINISH: dict[str | None, FinishReason] = {"stop": "stop", "length": "length", "content_filter": "content_filter"}
+FINISH: dict[object, FinishReason] = {
+    "stop": "stop",
+    "eos": "stop",
+    "eos_token": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "model_length": "length",
+    "content_filter": "content_filter",
+}
+"""The standard's words, and those of servers that have their own."""
 OPEN, CLOSE = "<think>", "</think>"
 Reasoning = Literal["apart", "keep"]
 
@@ -27,30 +38,45 @@ def read_reply(reply: object, reasoning: Reasoning) -> list[Completion]:
     if not isinstance(choices, list) or not choices:
         why = f": {body['error']}" if body.get("error") else ""
         raise MalformedReply(f"the server's reply has no choices{why}")
-    shares = [_share(body.get("usage"), number, len(choices)) for number in range(len(choices))]
+    usage: Usage | None = None
     try:
-        return [_read_choice(choice, share, reasoning) for choice, share in zip(choices, shares, strict=True)]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise MalformedReply(f"a choice in the server's reply is no chat completion: {error!r}") from error
+        usage = _read_usage(body.get("usage"))
+        return [_read_choice(c, _share(usage, i, len(choices)), reasoning) for i, c in enumerate(choices)]
+    except MalformedReply as error:
+        error.usage = usage
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        told = f"a choice in the server's reply is no chat completion: {type(error).__name__}: {error}"
+        raise MalformedReply(" ".join(told.split()), usage) from error
 
 
 def _read_choice(choice: dict[str, Any], usage: Usage, reasoning: Reasoning) -> Completion:
-    finish = FINISH.get(choice["finish_reason"])
-    if finish is None:
-        raise MalformedReply(f"the server ended with finish reason {choice['finish_reason']!r}")
     message = choice["message"]
-    content = message.get("content")
+    content = _read_text(message.get("content"))
+    told = choice["finish_reason"]
+    finish = FINISH.get(told, "stop" if told is None and content else None)
+    if finish is None:
+        raise MalformedReply(f"the server ended with finish reason {told!r}")
     if content is None and finish == "stop":
         raise MalformedReply("the server's reply has no text")
     # cut off or filtered before its first word, a text is empty, and paid for: the grade will be `unknown`
-    text: str = content or ""
-    thought: str | None = message.get("reasoning_content") or message.get("reasoning")
+    text = content or ""
+    thought = _read_text(message.get("reasoning_content") or message.get("reasoning"))
     if reasoning == "keep":
         text = f"{OPEN}\n{thought.strip()}\n{CLOSE}\n\n{text}" if thought else text
         return Completion(text=text, finish_reason=finish, usage=usage)
     if thought is None:
         thought, text = split_thought(text)
     return Completion(text=text, reasoning=thought, finish_reason=finish, usage=usage)
+
+
+def _read_text(content: object) -> str | None:
+    """A text, or the text parts of a list of parts joined. Raises TypeError for anything else."""
+    if isinstance(content, list):
+        return "".join(part["text"] for part in content if part.get("type", "text") == "text")
+    if content is not None and not isinstance(content, str):
+        raise TypeError(f"its text is a {type(content).__name__}")
+    return content
 
 
 def split_thought(text: str) -> tuple[str | None, str]:
@@ -68,10 +94,15 @@ def split_thought(text: str) -> tuple[str | None, str]:
     return head.lstrip().removeprefix(OPEN).strip(), answer.lstrip()
 
 
-def _share(usage: dict[str, Any] | None, number: int, of: int) -> Usage:
-    """One choice's part: the prompt counts once, the completions, counted together, in equal parts."""
+def _read_usage(usage: object) -> Usage:
     if not isinstance(usage, dict):
         return Usage()
-    written, prompt = usage.get("completion_tokens") or 0, usage.get("prompt_tokens") or 0
-    part = written // of + (number < written % of)
-    return Usage(prompt_tokens=prompt if number == 0 else 0, completion_tokens=part)
+    return Usage(
+        prompt_tokens=int(usage.get("prompt_tokens") or 0), completion_tokens=int(usage.get("completion_tokens") or 0)
+    )
+
+
+def _share(usage: Usage, number: int, of: int) -> Usage:
+    """One choice's part: the prompt counts once, the completions, counted together, in equal parts."""
+    part = usage.completion_tokens // of + (number < usage.completion_tokens % of)
+    return Usage(prompt_tokens=usage.prompt_tokens if number == 0 else 0, completion_tokens=part)

@@ -159,9 +159,9 @@ def test_a_request_that_kills_the_engine_each_time_fails_alone(served: dict[str,
 
     (poisoned, *others), meter = asyncio.run(run())
     assert isinstance(poisoned, RequestFailed)
-    assert "died each of the 3 times" in str(poisoned)
+    assert "died each of the 4 times" in str(poisoned)
     assert all(len(made) == 1 for made in others)
-    assert meter.errors["server_died"] == 3
+    assert meter.errors["server_died"] == 4
     assert not running_servers()
 
 

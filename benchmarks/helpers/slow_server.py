@@ -1,6 +1,6 @@
 """A local server that answers every chat request after a fixed time; prints its port. Used by the benchmarks.
 
-python benchmarks/slow_server.py 0.2 --answer '#### 4'
+python benchmarks/helpers/slow_server.py 0.2 --answer '#### 4'
 """
 
 from __future__ import annotations

@@ -1,0 +1,84 @@
+"""One HTTP exchange with a server through the `openai` package; secrets are struck out of whatever comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from pipeline.errors import ErrataError, TryFailed
+from pipeline.serving.failures import explain
+
+REASON_LENGTH = 500
+"""Characters of an error's text that are kept."""
+
+
+class Client:
+    """The transport of one endpoint. Close it."""
+
+    def __init__(
+        self,
+        where: str,
+        base_url: str,
+        key: str | None,
+        *,
+        key_variable: str | None,
+        headers: Mapping[str, str],
+        secrets: Iterable[str],
+        timeout: float,
+    ) -> None:
+        import openai
+
+        self.where, self.key_variable, self.timeout = where, key_variable, timeout
+        self._secrets = [key, *secrets] if key else list(secrets)
+        self._client = openai.AsyncOpenAI(
+            base_url=base_url,
+            api_key=key or "none",
+            default_headers=headers,
+            timeout=openai.Timeout(timeout, connect=min(30.0, timeout)),
+            max_retries=0,  # retried by the engine, whose pace and circuit learn of it
+            http_client=openai.DefaultAioHttpClient(),
+        )
+
+    async def send(self, method: Literal["GET", "POST"], path: str, body: dict[str, Any] | None = None) -> object:
+        """The reply's JSON, or its text where it is none. Raises nothing but our own errors.
+
+        The time limit holds for the whole exchange: some servers send empty lines while a request waits.
+        """
+        import aiohttp
+        import openai
+
+        try:
+            async with asyncio.timeout(self.timeout):
+                # plain JSON in and out: the typed `create` takes twice the time and drops fields that we want
+                if method == "GET":
+                    return self._clean(await self._client.get(path, cast_to=object))
+                return self._clean(await self._client.post(path, body=body, cast_to=object))
+        except TimeoutError:
+            told: ErrataError = TryFailed("timeout", f"no answer within {self.timeout:g} s")
+        except (openai.OpenAIError, aiohttp.ClientError, json.JSONDecodeError, UnicodeDecodeError) as error:
+            told = explain(error, self.where, self.key_variable)
+        raise self.scrub(told)
+
+    def scrub(self, error: ErrataError) -> ErrataError:
+        """The error with every secret struck out, its text of bounded length."""
+        error.args = tuple(self._strike(str(part))[:REASON_LENGTH] for part in error.args)
+        return error
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
+    def _clean(self, reply: object) -> object:
+        """An error page, and the error that some servers send with status 200, may quote the key."""
+        if isinstance(reply, str):
+            return self._strike(reply)
+        if isinstance(reply, dict) and reply.get("error"):
+            return {**reply, "error": self._strike(str(reply["error"]))}
+        return reply
+
+    def _strike(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "[secret]")
+        return text
