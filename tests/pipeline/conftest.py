@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -14,14 +15,18 @@ from aiohttp import web
 
 from tests.conftest import Server, make_reply
 
+MOST_TIMEOUTS = 16
+"""Time limits are long, so that no good answer runs into one on a busy machine; each fault of the kind costs one."""
 FAULTS = ("rate_limit", "server_error", "timeout", "connection", "truncated", "no_choices", "html")
 
 
 class FaultyServer(Server):
     """Fails one request in `one_in`, by the question and how often it was asked; counts what it did."""
 
-    def __init__(self, answer: Callable[[dict[str, Any]], Any], one_in: int = 5) -> None:
-        self.one_in = one_in
+    def __init__(
+        self, answer: Callable[[dict[str, Any]], Any], one_in: int = 5, faults: Sequence[str] = FAULTS
+    ) -> None:
+        self.one_in, self.faults = one_in, faults
         self.asked: Counter[str] = Counter()
         self.did: Counter[str] = Counter()
         self.paid: Counter[str] = Counter()
@@ -31,7 +36,9 @@ class FaultyServer(Server):
         key = json.dumps([body["messages"], body.get("seed")])
         self.asked[key] += 1
         draw = zlib.crc32(f"{key} {self.asked[key]}".encode())
-        fault = FAULTS[draw // self.one_in % len(FAULTS)] if draw % self.one_in == 0 else "answered"
+        fault = self.faults[draw // self.one_in % len(self.faults)] if draw % self.one_in == 0 else "answered"
+        if fault == "timeout" and self.did[fault] >= MOST_TIMEOUTS:
+            fault = "server_error"
         self.did[fault] += 1
         reply = make_reply(body, self.answer(body))
         match fault:
@@ -42,6 +49,13 @@ class FaultyServer(Server):
                 return web.json_response({"error": {"message": "oops"}}, status=500)
             case "timeout":
                 await asyncio.sleep(600)
+            case "drip":
+                response = web.StreamResponse(headers={"Content-Type": "application/json"})
+                await response.prepare(request)
+                with contextlib.suppress(ConnectionError):
+                    while True:
+                        await response.write(b"\n")
+                        await asyncio.sleep(0.05)
             case "connection":
                 assert request.transport is not None
                 request.transport.abort()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.budget import Budget, BudgetSettings
-from pipeline.errors import ConfigError, StoppedEarly
+from pipeline.errors import ConfigError, EngineUnusable, StoppedEarly
 from pipeline.loading import load_settings
 from pipeline.run import build
 from pipeline.summary import Summary
@@ -93,3 +93,52 @@ def test_requests_whose_guess_passes_the_limit_wait_for_those_under_way() -> Non
         return order
 
     assert asyncio.run(work()) == ["a", "b", "c", "e"]
+
+
+def test_prices_that_come_later_count_what_was_paid_before(tmp_path: Path, serve) -> None:
+    server = serve(lambda body: ["#### 4"])
+    student = {"engine": "endpoint", "base_url": server.url, "model": "m", "max_concurrency": 4}
+    run(tmp_path, server.url, student=student, problems=first(tmp_path, 50))
+    with pytest.raises(StoppedEarly):
+        run(tmp_path, server.url, budget={"max_cost": 60.5 * PRICE})
+    assert len(server.bodies) == 60
+
+
+def test_another_name_for_a_teacher_does_not_renew_the_budget(tmp_path: Path, serve) -> None:
+    wrong, teacher = serve(lambda body: ["#### 5"]), serve(lambda body: ["<solution>\n#### 4\n</solution>"])
+
+    def sections(name: str) -> dict[str, Any]:
+        endpoint = {"engine": "endpoint", "base_url": teacher.url, "model": name}
+        rung = {"rung": "gold_guided", "teacher": name}
+        return {"teachers": {name: endpoint}, "correct": {"rungs": [rung]}, "problems": first(tmp_path, 10)}
+
+    run(tmp_path, wrong.url, **sections("one"))
+    with pytest.raises(StoppedEarly):
+        run(tmp_path, wrong.url, **sections("other"), budget={"max_tokens": 20 * 18})
+    assert len(teacher.bodies) == 10
+
+
+def test_a_server_that_reports_no_usage_cannot_be_kept_to_a_budget(tmp_path: Path, serve) -> None:
+    choices = [{"index": 0, "message": {"role": "assistant", "content": "#### 4"}, "finish_reason": "stop"}]
+    server = serve(lambda body: (200, {"choices": choices}))
+    with pytest.raises(EngineUnusable, match="student reports no usage"):
+        run(tmp_path, server.url, budget={"max_tokens": 1000})
+    assert len(server.bodies) <= 50
+    assert run(tmp_path, server.url).correct == 100
+
+
+def test_a_useless_reply_that_was_paid_counts(tmp_path: Path, serve) -> None:
+    usage = {"prompt_tokens": 11, "completion_tokens": 7}
+    empty = {"choices": [{"index": 0, "message": {"content": None}, "finish_reason": "stop"}], "usage": usage}
+    count = iter(range(10_000))
+    server = serve(lambda body: (200, empty) if next(count) % 10 == 5 else ["#### 4"])
+    options = {"engine": "endpoint", "base_url": server.url, "model": "m", "retry_wait": 0.01}
+    summary = run(tmp_path, server.url, student={**options, "input_price": 1.0, "output_price": 2.0})
+    use = summary.usage["student"]
+    assert use.completions == 100
+    assert use.errors["malformed"] > 5
+    assert use.cost == pytest.approx(len(server.bodies) * PRICE)
+
+
+def first(tmp_path: Path, count: int) -> dict[str, Any]:
+    return {"path": str(tmp_path / "p.jsonl"), "rationale": "solution", "limit": count}

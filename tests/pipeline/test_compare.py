@@ -99,6 +99,25 @@ def test_without_prices_the_one_closest_to_the_student_is_recommended() -> None:
     assert "closest" in grounds
 
 
+def test_a_difference_that_could_be_chance_is_not_called_one() -> None:
+    flags = {"a": [True] + [False] * 49, "b": [False] * 50}
+    name, grounds = recommend({"a": result(1, 1.0), "b": result(0, 1.0)}, flags)
+    assert name == "a"
+    assert "too few to call it a difference" in grounds
+
+
+def test_a_teacher_may_say_that_the_attempt_is_right(tmp_path: Path, serve, capsys) -> None:
+    def answer(body: dict[str, Any]) -> list[str]:
+        assert "I guess.\n#### -1" in body["messages"][-1]["content"], "the attempt is shown"
+        return ["<attempt_right>it adds up</attempt_right>"]
+
+    file = config(tmp_path, t={"base_url": serve(answer).url})
+    told = json.loads(file.read_text())
+    file.write_text(json.dumps({**told, "correct": {"rungs": ["own_correct"]}}))
+    assert main(["compare-teachers", str(file), "--mistakes", "5", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["teachers"]["t"]["attempt_right"] == 5
+
+
 def test_teachers_of_whom_none_is_accepted_are_not_praised() -> None:
     _, grounds = recommend({"a": result(0, None)}, {"a": [False] * 5})
     assert "no teacher" in grounds

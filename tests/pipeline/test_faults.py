@@ -18,6 +18,7 @@ from pipeline.loading import load_settings
 from pipeline.run import build
 from pipeline.summary import Summary
 
+FAULTS = ("rate_limit", "server_error", "timeout", "connection", "truncated", "no_choices", "html")
 KEY = "sk-planted-3141592653589793"
 
 
@@ -38,7 +39,7 @@ def answer(body: dict[str, Any]) -> list[str]:
 def run(
     tmp_path: Path, url: str, *, count: int = 60, options: Mapping[str, Any] = MappingProxyType({}), **sections: Any
 ) -> Summary:
-    fast = {"retry_wait": 0.005, "breaker_pause": 0.02, "timeout": 3.0, "max_concurrency": 64}
+    fast = {"retry_wait": 0.005, "breaker_pause": 0.02, "timeout": 10.0, "max_concurrency": 64}
     settings = {
         "name": "test",
         "runs_dir": str(tmp_path / "runs"),
@@ -161,3 +162,74 @@ def test_an_outage_beyond_the_limit_stops_resumably(tmp_path: Path, serve) -> No
     with pytest.raises(StoppedEarly, match="down for good"):
         run(tmp_path, server.url, options=options)
     assert len(server.bodies) < 200
+
+
+def test_a_server_that_refuses_n_does_not_end_the_run(tmp_path: Path, serve) -> None:
+    server = serve(lambda body: (400, {"error": {"message": "n must be 1"}}) if "n" in body else answer(body))
+    summary = run(tmp_path, server.url, options={"omit": ["seed"]}, sample={"n": 4})
+    assert (summary.attempts, summary.failed) == (240, 0)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_one_question_that_is_refused_does_not_end_the_run(tmp_path: Path, serve, status: int) -> None:
+    """403 is what some say of a text that their moderation dislikes, 404 of a provider that is gone for a moment."""
+    count = iter(range(1000))
+    refused = status, {"error": {"message": "flagged"}}
+    server = serve(lambda body: refused if next(count) == 30 else answer(body))
+    summary = run(tmp_path, server.url, options={"max_concurrency": 4})
+    assert (summary.attempts, summary.failed) == (60, 1)
+
+
+@pytest.mark.parametrize(
+    "body", [{"error": f"Incorrect API key: {KEY}"}, f"<html>{'.' * 60}{KEY}</html>", "x" * 490 + KEY]
+)
+def test_a_key_that_a_reply_quotes_is_struck_out_wherever_it_stands(
+    tmp_path: Path, serve, monkeypatch, body: Any
+) -> None:
+    monkeypatch.setenv("PLANTED_KEY", KEY)
+    count = iter(range(1000))
+    status = 400 if isinstance(body, str) and body.startswith("x") else 200
+    told = {"error": {"message": body}} if status == 400 else body
+    server = serve(lambda sent: (status, told) if next(count) % 5 == 4 else answer(sent))
+    run(tmp_path, server.url, options={"api_key_env": "PLANTED_KEY", "max_retries": 0, "max_concurrency": 4})
+    for path in [*(tmp_path / "runs").rglob("*")]:
+        assert path.is_dir() or KEY[:14].encode() not in path.read_bytes(), path
+
+
+def test_a_server_that_only_keeps_the_line_open_runs_into_the_time_limit(tmp_path: Path, serve_faulty) -> None:
+    server = serve_faulty(answer, faults=("drip",))
+    summary = run(tmp_path, server.url, count=10, options={"timeout": 0.5, "max_retries": 0, "breaker_failures": 100})
+    assert summary.usage["student"].errors == {"timeout": server.did["drip"]}
+    assert summary.failed == server.did["drip"] > 0
+
+
+def test_student_teacher_and_pool_meet_faults_with_several_samples_a_request(tmp_path: Path, serve_faulty) -> None:
+    def teach(body: dict[str, Any]) -> list[str]:
+        number = int(re.findall(r"What is (\d+)", body["messages"][-1]["content"])[0])
+        return [f"<solution>\nSo:\n#### {2 * number}\n</solution>"]
+
+    faults = tuple(fault for fault in FAULTS if fault != "timeout")
+    student = serve_faulty(lambda body: answer(body) * body.get("n", 1), faults=faults)
+    direct, routed = serve_faulty(teach, one_in=2, faults=faults), serve_faulty(teach, faults=faults)
+    fast = {"model": "m", "retry_wait": 0.005, "breaker_pause": 0.02, "max_retries": 1, "breaker_failures": 3}
+    pool = {"engine": "pool", "endpoints": {n: {"base_url": s.url, **fast} for n, s in (("a", direct), ("b", routed))}}
+    summary = run(
+        tmp_path,
+        student.url,
+        count=200,
+        options={"omit": ["seed"], "max_retries": 8},
+        sample={"n": 3},
+        teachers={"pool": pool},
+        correct={"rungs": [{"rung": "gold_guided", "teacher": "pool"}]},
+        pair={"max_per_problem": 1},
+    )
+    assert (summary.attempts, summary.failed) == (600, 0)
+    assert max(student.paid.values()) == 1
+    for name, server in (("student", student), ("pool/a", direct), ("pool/b", routed)):
+        assert summary.usage[name].requests == server.did.total(), name
+        assert summary.usage[name].errors.get("rate_limit", 0) == server.did["rate_limit"], name
+    assert summary.usage["pool/a"].completions == direct.did["answered"]
+    assert summary.usage["pool/b"].completions == routed.did["answered"] > 0
+    paid = direct.paid + routed.paid
+    assert max(paid.values()) == 1, "no correction is paid twice, not even by two members"
+    assert summary.kept + summary.dropped.get("uncorrected", 0) == 100

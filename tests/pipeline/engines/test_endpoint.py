@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,13 +16,15 @@ from pipeline.errors import ConfigError, EngineUnusable, RequestFailed
 from pipeline.types import Completion, Message, SamplingParams
 
 ASK = (Message(role="user", content="2 + 2?"),)
+PARAMS = [SamplingParams(), SamplingParams(temperature=0.5)]
 
 
 def complete(
     settings: Settings, *, n: int = 1, params: SamplingParams | None = None, offset: int = 0
 ) -> list[Completion]:
     async def ask() -> list[Completion]:
-        async with settings.create() as engine:
+        async with Access(Path(":memory:"), "run") as access:
+            engine = await access.open("m", settings)
             return await engine.complete(ASK, n=n, params=params or SamplingParams(), offset=offset)
 
     return asyncio.run(ask())
@@ -115,8 +118,9 @@ def test_a_server_that_refuses_n_is_asked_one_by_one_and_that_is_remembered(serv
     server = serve(one_only)
 
     async def ask() -> list[int]:
-        async with Settings(base_url=server.url, model="m").create() as engine:
-            return [len(await engine.complete(ASK, n=3, params=SamplingParams())) for _ in range(2)]
+        async with Access(Path(":memory:"), "run") as access:
+            engine = await access.open("m", Settings(base_url=server.url, model="m"))
+            return [len(await engine.complete(ASK, n=3, params=PARAMS[i])) for i in range(2)]
 
     assert asyncio.run(ask()) == [3, 3]
     assert [body.get("n", 1) for body in server.bodies] == [3, 1, 1, 1, 1, 1, 1]
@@ -161,11 +165,24 @@ def test_what_shapes_the_texts_is_part_of_the_identity_and_how_fast_they_are_ask
         {"base_url": "https://host/v1?key=abc"},
         {"base_url": "host/v1"},
         {"base_url": "https://host/v1", "headers": {"Authorization": "Bearer abc"}},
+        {"base_url": "https://host/v1", "headers": {"x-goog-api-key": "abc"}},
+        {"base_url": "https://host/v1", "api_key_env": "sk-abc"},
+        {"base_url": "https://host/v1", "headers_env": {"X-Key": "sk-abc"}},
     ],
 )
 def test_secrets_have_no_place_in_settings(options: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match=r"api_key_env|headers_env|must be an address"):
+    with pytest.raises(ValidationError, match=r"api_key_env|headers_env|must be an address|must be the name"):
         Settings(model="m", **options)
+
+
+def test_a_key_with_a_newline_is_taken_without_it_and_one_that_is_none_is_told(serve, monkeypatch) -> None:
+    server = serve(lambda body: ["4"])
+    monkeypatch.setenv("PLANTED_KEY", "sk-planted\n")
+    complete(Settings(base_url=server.url, model="m", api_key_env="PLANTED_KEY"))
+    assert server.keys == {"Bearer sk-planted"}
+    monkeypatch.setenv("PLANTED_KEY", "sk\nplanted")
+    with pytest.raises(ConfigError, match="PLANTED_KEY holds characters that no key has"):
+        Settings(base_url=server.url, model="m", api_key_env="PLANTED_KEY").check()
 
 
 def test_samples_with_seeds_are_asked_side_by_side(serve) -> None:

@@ -79,6 +79,25 @@ def test_what_one_refuses_another_may_take(tmp_path: Path, serve) -> None:
     assert "teacher/a: HTTP 400: context too long; teacher/b: HTTP 400" in str(made[0])
 
 
+def test_waiting_for_a_paused_member_takes_no_processor_time(tmp_path: Path, serve, monkeypatch) -> None:
+    naps: list[float] = []
+
+    async def count(seconds: float, *_: Any) -> None:
+        naps.append(seconds)
+        await real_sleep(seconds)
+
+    real_sleep = asyncio.sleep
+    monkeypatch.setattr("pipeline.engines.pool.asyncio.sleep", count)
+    down = iter([False] + [True] * 4)
+    paused = serve(lambda body: broken(body) if next(down, False) else ["back"])
+    refuses = serve(lambda body: (400, {"error": {"message": "no"}}))
+    quick = {"base_url": paused.url, "breaker_pause": 0.2, "max_retries": 0, "max_concurrency": 1}
+    made, _ = ask_all(tmp_path, 8, a=quick, b={"base_url": refuses.url})
+    assert sum(isinstance(m, list) for m in made) >= 2, "before the pause, and after it"
+    assert naps, "the pause was met"
+    assert len(naps) < 500
+
+
 def test_what_any_member_wrote_before_is_not_paid_again(tmp_path: Path, serve) -> None:
     down, second = serve(broken), serve(lambda body: ["second"])
     ask_all(tmp_path, 10, n=2, a={"base_url": down.url}, b={"base_url": second.url})

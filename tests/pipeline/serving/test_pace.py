@@ -137,18 +137,11 @@ def test_tokens_a_minute_count_the_prompt_and_what_is_usually_written() -> None:
     async def work() -> None:
         cap = RateCap(requests_per_minute=None, tokens_per_minute=6000)
         loop = asyncio.get_running_loop()
-        cap.learn(100)
+        cap.learn(characters=400, prompt_tokens=100, completion_tokens=100)
         started = loop.time()
-        for _ in range(32):  # 200 tokens each: thirty fit at once, then 100 tokens a second
+        for _ in range(3):  # 200 tokens each: 100 fit at once, then 100 a second
             await cap.wait(400, 100_000)
-        assert loop.time() - started >= 3.0
-
-    run(work)
-
-
-def test_a_request_larger_than_the_cap_waits_for_all_of_it_and_passes() -> None:
-    async def work() -> None:
-        await RateCap(None, tokens_per_minute=60).wait(1_000_000, 1_000_000)
+        assert loop.time() - started >= 4.5
 
     run(work)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import MalformedReply
 from pipeline.serving.replies import read_reply, split_thought
+from pipeline.types import Usage
 
 
 def choice(content: Any, finish: str = "stop", **message: Any) -> dict[str, Any]:
@@ -72,6 +73,9 @@ def test_json_under_another_content_type_is_read_all_the_same() -> None:
         ({"choices": [{"finish_reason": "stop"}]}, "no chat completion"),
         ({"choices": ["x"]}, "no chat completion"),
         ({"choices": [choice(5)]}, "no chat completion"),
+        ({"choices": [choice("4", reasoning={"a": 1})]}, "no chat completion"),
+        ({"choices": [choice("4")], "usage": {"completion_tokens": "many"}}, "no chat completion"),
+        ({"choices": [choice([{"type": "text"}])]}, "no chat completion"),
         (None, "no choices"),
         ([1], "no choices"),
     ],
@@ -81,13 +85,38 @@ def test_what_is_no_completion_is_told_and_never_an_empty_text(reply: object, to
         read_reply(reply, "apart")
 
 
+@pytest.mark.parametrize("finish", ["eos", "end_turn", "stop_sequence", None])
+def test_other_words_for_the_end_are_understood(finish: str) -> None:
+    assert read_reply({"choices": [choice("4", finish)]}, "apart")[0].finish_reason == "stop"
+    assert read_reply({"choices": [choice("4", "max_tokens")]}, "apart")[0].finish_reason == "length"
+
+
+def test_text_in_parts_is_joined() -> None:
+    parts = [{"type": "text", "text": "#### "}, {"type": "image_url"}, {"type": "text", "text": "4"}]
+    assert read_reply({"choices": [choice(parts)]}, "apart")[0].text == "#### 4"
+
+
+def test_what_a_useless_reply_cost_is_told() -> None:
+    usage = {"prompt_tokens": 10, "completion_tokens": 11}
+    with pytest.raises(MalformedReply) as caught:
+        read_reply({"choices": [choice(None)], "usage": usage}, "apart")
+    assert caught.value.usage == Usage(prompt_tokens=10, completion_tokens=11)
+
+
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["choices", "message", "content", "usage"]), inner),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["content", "text", "type", "reasoning"]), inner),
+    max_leaves=6,
 )
+MESSAGE = st.fixed_dictionaries({}, optional={"content": JSON, "reasoning_content": JSON, "reasoning": JSON}) | JSON
+CHOICE = st.fixed_dictionaries(
+    {}, optional={"finish_reason": JSON | st.sampled_from(["stop", "eos"]), "message": MESSAGE}
+)
+USAGE = st.fixed_dictionaries({}, optional={"prompt_tokens": JSON, "completion_tokens": JSON}) | JSON
+REPLY = st.fixed_dictionaries({}, optional={"choices": st.lists(CHOICE | JSON) | JSON, "usage": USAGE, "error": JSON})
 
 
-@given(JSON)
-def test_no_json_whatever_brings_the_reader_down(reply: object) -> None:
+@given(REPLY | JSON, st.sampled_from(["apart", "keep"]))
+def test_no_json_whatever_brings_the_reader_down(reply: object, reasoning: Any) -> None:
     with contextlib.suppress(MalformedReply):
-        read_reply(reply, "apart")
+        read_reply(reply, reasoning)
