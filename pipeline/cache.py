@@ -253,7 +253,7 @@ class CachedEngine(Engine):
         self.cache.put(new, paid)
         self.meter.count(usage, cost, len(new))
         if self.budget is not None:
-            if new and self.budget.is_limited and not usage.completion_tokens:
+            if new and self.budget.is_limited and usage == Usage():
                 raise EngineUnusable(f"budget: {self.name} reports no usage, so no limit can be kept; take it out")
             self.budget.spend(cost, usage.prompt_tokens + usage.completion_tokens)
 

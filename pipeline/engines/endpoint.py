@@ -265,8 +265,8 @@ class Endpoint(Engine):
                 raise
             self.circuit.succeeded()
             self.pace.succeeded()
-            prompt_tokens, tokens = (sum(getattr(w.usage, name) for w in written) for name in Usage.model_fields)
-            self.caps.learn(characters, prompt_tokens, tokens)
+            read = sum(text.usage.prompt_tokens for text in written)
+            self.caps.learn(characters, read, sum(text.usage.completion_tokens for text in written))
         return written
 
     async def _exchange(self, body: dict[str, Any]) -> list[Completion]:
