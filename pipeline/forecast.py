@@ -146,7 +146,7 @@ def _seconds(stages: Stages, name: str, texts: int, tokens: int, sampled: int, e
     answered, latency = sum(m.answered for m in meters), sum(m.seconds for m in meters)
     if not texts or (not settings.members and not stages.engines[name].cacheable):
         return 0.0  # nothing to ask, or recorded texts
-    if answered:
+    if answered and written:
         slots = min(stages.engines[name].capacity, stages.settings.concurrency or sys.maxsize)
         by_latency = texts * latency / written / slots
         parts = list(settings.members.values()) or [settings]
