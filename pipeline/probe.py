@@ -117,7 +117,9 @@ def _context_length(entry: dict[str, Any]) -> int | None:
 
 
 async def _ask(client: endpoint.Endpoint, room: int, n: int = 1, **extra: Any) -> list[Completion]:
-    body = client.body(ASK, n, SamplingParams(temperature=0.0, max_tokens=room), None) | extra
+    # several greedy texts would be the same, and some servers refuse to write them
+    params = SamplingParams(temperature=1.0 if n > 1 else 0.0, max_tokens=room)
+    body = client.body(ASK, n, params, None) | extra
     return read_reply(await client.client.send("POST", "/chat/completions", body), client.settings.reasoning)
 
 
@@ -135,7 +137,10 @@ async def _probe_schema(client: endpoint.Endpoint, room: int) -> Support:
     try:
         answer = json.loads(written.text)
     except ValueError:
-        return "ignored" if written.finish_reason == "stop" else "unknown"
+        if written.finish_reason == "stop":
+            return "ignored"
+        begun, due = "".join(written.text.split()), f'{{"mark":"{word}","sum":'
+        return "yes" if begun and (due.startswith(begun) or begun.startswith(due)) else "unknown"  # it was cut off
     obeyed = isinstance(answer, dict) and answer.get("mark") == word and isinstance(answer.get("sum"), int)
     return "yes" if obeyed else "ignored"
 
