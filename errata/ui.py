@@ -57,22 +57,27 @@ def print_summary(summary: Summary) -> None:
 
 
 def print_use(summary: Summary) -> None:
-    """The table of engines: what each wrote for the run, and what this call asked."""
+    """The table of engines: what each wrote for the run, and what this call asked; empty columns are left out."""
+    rows = {
+        name: {
+            "texts": f"{use.completions:,}",
+            "tokens in": f"{use.prompt_tokens:,}",
+            "tokens out": f"{use.completion_tokens:,}",
+            "cost": "" if use.cost is None else f"{use.cost:,.4f}",
+            "from cache": f"{use.from_cache:,}" if use.from_cache else "",
+            "requests": f"{use.requests:,}" if use.requests else "",
+            "retries": f"{use.retries:,}" if use.retries else "",
+            "errors": _listed(use.errors),
+        }
+        for name, use in summary.usage.items()
+    }
     table = Table(title="What the engines did", title_justify="left")
-    for column in ("engine", "texts", "tokens in", "tokens out", "cost", "from cache", "requests", "retries", "errors"):
-        table.add_column(column, justify="left" if column in ("engine", "errors") else "right")
-    for name, use in summary.usage.items():
-        table.add_row(
-            name,
-            f"{use.completions:,}",
-            f"{use.prompt_tokens:,}",
-            f"{use.completion_tokens:,}",
-            "" if use.cost is None else f"{use.cost:,.4f}",
-            f"{use.from_cache:,}",
-            f"{use.requests:,}",
-            f"{use.retries:,}",
-            _listed(use.errors),
-        )
+    table.add_column("engine")
+    columns = [column for column in next(iter(rows.values())) if any(row[column] for row in rows.values())]
+    for column in columns:
+        table.add_column(column, justify="left" if column == "errors" else "right")
+    for name, row in rows.items():
+        table.add_row(name, *(row[column] for column in columns))
     out.print(table)
 
 
