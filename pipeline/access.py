@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+import asyncio
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,7 +15,10 @@ from typing import Self
 from pipeline.budget import Budget, BudgetSettings
 from pipeline.cache import CachedEngine, CompletionCache, Paid
 from pipeline.engines.base import Engine, EngineSettings
+from pipeline.errors import StoppedEarly
 from pipeline.meter import Meter
+
+log = logging.getLogger(__name__)
 
 
 class Access:
@@ -22,6 +30,7 @@ class Access:
         tokens = sum(paid.prompt_tokens + paid.completion_tokens for paid in billed)
         self.budget = Budget(budget or BudgetSettings(), sum(paid.cost or 0.0 for paid in billed), tokens)
         self.meters: dict[str, Meter] = {}
+        self._stopped: str | None = None
         self._stack = AsyncExitStack()
         self._stack.callback(self.cache.close)
 
@@ -33,7 +42,7 @@ class Access:
             engine.name = name
             return engine
         engine = settings.create()
-        engine.name = name
+        engine.name, engine.before_request = name, self._check_stopped
         await self._stack.enter_async_context(engine)
         self.meters[name] = engine.meter
         if not engine.cacheable:
@@ -42,6 +51,14 @@ class Access:
             self.budget.spend(settings.cost(paid.usage), 0)  # paid before the prices were known
         budget = self.budget if settings.billed else None
         return CachedEngine(engine, self.cache, run=self.run, cost=settings.cost, budget=budget)
+
+    def stop(self, reason: str) -> None:
+        """Send no new request: whoever wants to gets StoppedEarly; those under way are answered, and kept."""
+        self._stopped = reason
+
+    def _check_stopped(self) -> None:
+        if self._stopped is not None:
+            raise StoppedEarly(self._stopped)
 
     def meters_of(self, name: str) -> list[Meter]:
         """The meter of an engine, or those of a pool's members."""
@@ -58,3 +75,29 @@ class Access:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.__aexit__(kind, error, trace)
+
+
+@contextmanager
+def finish_on_interrupt(access: Access) -> Iterator[None]:
+    """The first Ctrl-C lets the requests under way come to their end, since they are paid for; the second does not."""
+    loop = asyncio.get_running_loop()
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupt() -> None:
+        restore()
+        under_way = sum(meter.in_flight for meter in access.meters.values())
+        log.warning("Ctrl-C: waiting for %d requests under way; Ctrl-C again stops at once", under_way)
+        access.stop("stopped by Ctrl-C; what was done is kept, and the same command goes on from there")
+
+    def restore() -> None:
+        if loop.remove_signal_handler(signal.SIGINT):
+            signal.signal(signal.SIGINT, before)
+
+    ours = threading.current_thread() is threading.main_thread() and before not in (signal.SIG_IGN, None)
+    if ours:
+        loop.add_signal_handler(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        if ours:
+            restore()

@@ -193,12 +193,14 @@ class CachedEngine(Engine):
 
     async def _ask(self, request: Request) -> list[Completion]:
         async with self._hold(request):
+            self.engine.before_request()
             r = request
             written = await self.engine.complete(r.messages, n=r.n, params=r.params, offset=r.offset)
             self._store([(request, dict(enumerate(written, start=request.offset)))])
         return written
 
     async def _ask_group(self, requests: Sequence[Request]) -> Sequence[list[Completion] | Exception]:
+        self.engine.before_request()
         written: Sequence[list[Completion] | Exception]
         if len(requests) == 1:  # single requests that come at the same time may be decoded together
             r = requests[0]

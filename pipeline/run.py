@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import yaml
 
-from pipeline.access import Access
+from pipeline.access import Access, finish_on_interrupt
 from pipeline.checkers.base import Checker
 from pipeline.config import RunSettings
 from pipeline.correct import Ladder, find_mistakes
@@ -126,8 +126,10 @@ async def build(settings: RunSettings, progress: Progress = QUIET) -> Summary:
         progress("problems", 0, len(problems))
         group_size = stages.engines["student"].group_size
         groups = cut_groups(enumerate(problems), group_size)
+        at_once = max(2, under_way(settings, stages.engines.values()) // group_size)
         try:
-            await run_bounded(groups, build_group, max(2, under_way(settings, stages.engines.values()) // group_size))
+            with finish_on_interrupt(access):
+                await run_bounded(groups, build_group, at_once)
         except StoppedEarly as error:
             raise StoppedEarly(f"{error} ({done:,} of {len(problems):,} problems are done)") from error
 

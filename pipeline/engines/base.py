@@ -45,6 +45,8 @@ class Engine(ABC):
         self.meter = Meter()
         self.on_waste: Callable[[Usage | None], None] = lambda usage: None
         """Told what was paid for a reply that was of no use."""
+        self.before_request: Callable[[], None] = lambda: None
+        """Called before every request; raises StoppedEarly when no new one is to be sent."""
 
     def splits(self, params: SamplingParams) -> bool:
         """Whether every sample is a request of its own anyway, so that each can be kept as soon as it is there."""

@@ -252,6 +252,7 @@ class Endpoint(Engine):
         """One try: wait for a slot, the circuit and the caps; ask; tell the circuit and the pace what came of it."""
         characters = sum(len(message.content) for message in messages)
         async with self.pace.slot() as epoch:
+            self.before_request()
             if self.in_pool and self.circuit.is_open:
                 raise EndpointPaused(f"{self.where} is paused")
             trial = await self.circuit.wait()

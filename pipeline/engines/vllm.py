@@ -202,6 +202,7 @@ class Replica:
         )
         self.client = endpoint.Endpoint(client, key=self.key)
         self.client.name, self.client.meter = self.name, engine.meter
+        self.client.before_request = lambda: engine.before_request()
         self.client.worth_retrying = lambda: self.server.alive and not self._reviving.locked()
         self.server = ManagedServer(
             self.name, self.command(), self.environment(), f"http://127.0.0.1:{self.port}/health", s.start_timeout

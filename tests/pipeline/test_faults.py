@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -36,9 +42,9 @@ def answer(body: dict[str, Any]) -> list[str]:
     return [f"{number} + {number}\n#### {2 * number + number % 2}"]
 
 
-def run(
+def write_config(
     tmp_path: Path, url: str, *, count: int = 60, options: Mapping[str, Any] = MappingProxyType({}), **sections: Any
-) -> Summary:
+) -> Path:
     fast = {"retry_wait": 0.005, "breaker_pause": 0.02, "timeout": 10.0, "max_concurrency": 64}
     settings = {
         "name": "test",
@@ -51,7 +57,11 @@ def run(
     }
     file = tmp_path / "config.yaml"
     file.write_text(json.dumps(settings))
-    return asyncio.run(build(load_settings(file)))
+    return file
+
+
+def run(tmp_path: Path, url: str, **options: Any) -> Summary:
+    return asyncio.run(build(load_settings(write_config(tmp_path, url, **options))))
 
 
 def test_2000_problems_against_faults_of_every_kind(tmp_path: Path, serve_faulty, monkeypatch, caplog) -> None:
@@ -233,3 +243,35 @@ def test_student_teacher_and_pool_meet_faults_with_several_samples_a_request(tmp
     paid = direct.paid + routed.paid
     assert max(paid.values()) == 1, "no correction is paid twice, not even by two members"
     assert summary.kept + summary.dropped.get("uncorrected", 0) == 100
+
+
+def test_ctrl_c_lets_what_is_under_way_come_in_so_that_nothing_is_paid_twice(tmp_path: Path, serve) -> None:
+    some_asked = threading.Event()
+
+    def slow(body: dict[str, Any]) -> list[str]:
+        if len(server.bodies) >= 30:
+            some_asked.set()
+        time.sleep(0.2)  # so that requests are under way when the signal comes
+        return answer(body)
+
+    server = serve(slow)
+    file = write_config(tmp_path, server.url, options={"max_concurrency": 8})
+    command = [sys.executable, "-m", "errata", "build", str(file)]
+    path = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(
+        command, env={**os.environ, **path}, stderr=subprocess.PIPE, preexec_fn=heed_ctrl_c
+    ) as building:
+        assert some_asked.wait(60)
+        building.send_signal(signal.SIGINT)
+        told = building.communicate(timeout=60)[1].decode()
+    assert building.returncode == 3
+    assert "requests under way" in told
+    assert "stopped by Ctrl-C" in told
+    assert 30 <= len(server.bodies) < 60
+    assert run(tmp_path, server.url).usage["student"].completions == 60
+    assert len(server.bodies) == 60, "each was asked once"
+
+
+def heed_ctrl_c() -> None:
+    """A process started in the background of a shell ignores Ctrl-C, and so would its child."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
