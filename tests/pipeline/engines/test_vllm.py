@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 
 import psutil
 import pytest
+from pydantic import ValidationError
 
 import pipeline
 from errata.demo import story, world
@@ -231,8 +233,6 @@ def test_a_taken_port_is_named(student_dir: Path, monkeypatch) -> None:
 
 
 def test_the_identity_is_the_content_not_the_place_or_the_port(student_dir: Path, tmp_path: Path) -> None:
-    import shutil
-
     from pipeline.engines.vllm import VLLM
 
     copy = tmp_path / "copy"
@@ -283,3 +283,24 @@ def test_a_watched_process_ends_with_its_parent_and_with_its_own_children(tmp_pa
         watched.stdin.close()
         assert wait_until_gone(everyone) == []
         assert watched.wait(30) == 128 + signal.SIGTERM
+
+
+def test_a_model_without_a_chat_template_is_told_and_can_be_given_one(
+    student_dir: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(Settings, "distribution", lambda self: "vllm")
+    bare = tmp_path / "bare"
+    shutil.copytree(student_dir, bare, ignore=shutil.ignore_patterns("chat_template*"))
+    with pytest.raises(ConfigError, match="no chat template"):
+        Settings(model=str(bare)).check()
+    template = tmp_path / "template.jinja"
+    template.write_text("{% for message in messages %}{{ message.content }}{% endfor %}")
+    Settings(model=str(bare), chat_template=template).check()
+    with pytest.raises(ConfigError, match=r"chat_template: there is no"):
+        Settings(model=str(bare), chat_template=tmp_path / "nothing.jinja").check()
+
+
+def test_secrets_have_no_place_in_the_servers_environment(student_dir: Path) -> None:
+    with pytest.raises(ValidationError, match="HF_TOKEN looks like a secret"):
+        Settings(model=str(student_dir), environment={"HF_TOKEN": "hf_abc"})
+    Settings(model=str(student_dir), environment={"TOKENIZERS_PARALLELISM": "false", "VLLM_CPU_KVCACHE_SPACE": "1"})
