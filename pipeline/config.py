@@ -191,7 +191,7 @@ class RunSettings(BaseSettings):
         if self.budget.max_cost is not None:
             self._check_prices()
         prompts = Prompts(self.prompts)
-        extras = dict.fromkeys(self.problems.extras, "")
+        extras = dict.fromkeys((*self.problems.extras, *self.checker.columns), "")
         example = Problem(id="example", question="Q", answer="A", rationale="R", extras=extras)
         prompts.load(self.sample.prompt).fill(example)
         for rung in self.rungs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,7 +15,7 @@ from pipeline.cleanups.replace import Pattern
 from pipeline.errors import ConfigError, DataError
 from pipeline.rows import Row, column, read_rows
 from pipeline.settings import Settings
-from pipeline.types import Problem, Scalar, content_id
+from pipeline.types import Extra, Problem, content_id
 
 
 class ProblemSettings(Settings):
@@ -138,8 +138,8 @@ class ProblemSource:
         for row in itertools.islice(read_rows(s.path, subset=s.subset, split=s.split), stop):
             report.rows += 1
             try:
-                problem = make_problem(row, s)
-                if error := self.checker.gold_error(problem.answer):
+                problem = make_problem(row, s, self.checker.columns)
+                if error := self.checker.gold_error(problem):
                     raise DataError(row.file, error, line=row.line, field=s.answer)
             except DataError as error:
                 if s.on_bad_row == "error":
@@ -159,8 +159,8 @@ def _fingerprint(answer: str) -> int:
     return int(content_id(" ".join(answer.split())), 16)
 
 
-def make_problem(row: Row, settings: ProblemSettings) -> Problem:
-    """Map one row. Raises DataError naming file, line and field."""
+def make_problem(row: Row, settings: ProblemSettings, columns: Sequence[str] = ()) -> Problem:
+    """Map one row; `columns` are read besides those of the settings. Raises DataError naming file, line and field."""
     question = _text(row, settings.question)
     answer = _text(row, settings.answer)
     if settings.answer_pattern is not None:
@@ -173,7 +173,7 @@ def make_problem(row: Row, settings: ProblemSettings) -> Problem:
                 field=settings.answer,
             )
         answer = (found[-1] if isinstance(found[-1], str) else found[-1][0]).strip()
-    extras = {name: _scalar(row, name) for name in settings.extras}
+    extras = {name: _extra(row, name) for name in dict.fromkeys((*settings.extras, *columns))}
     system = _optional_text(row, settings.system)
     return Problem(
         id=_text(row, settings.id) if settings.id else content_id(question, system, extras),
@@ -186,11 +186,16 @@ def make_problem(row: Row, settings: ProblemSettings) -> Problem:
     )
 
 
-def _scalar(row: Row, name: str) -> Scalar:
+def _extra(row: Row, name: str) -> Extra:
     value = column(row, name)
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return tuple(value)
     if not isinstance(value, str | int | float | bool | None):
         raise DataError(
-            row.file, f"must be a text, a number or null, not {type(value).__name__}", line=row.line, field=name
+            row.file,
+            f"must be a text, a number, null or a list of texts, not {type(value).__name__}",
+            line=row.line,
+            field=name,
         )
     return value
 

@@ -15,6 +15,8 @@ from typing import Annotated, Any, Union
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from pipeline.errors import ConfigError
+
 
 def nearest(name: str, valid: list[str]) -> str:
     """`; did you mean 'x'? available: …` for an unknown name."""
@@ -65,3 +67,12 @@ def one_of(kind: str, key: str) -> Any:
         Field(discriminator=key) if len(choices) > 1 else Field(),
         BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value),
     ]
+
+
+def import_function(path: str) -> Any:
+    """Import `package.module:function`. Raises ConfigError naming what is missing."""
+    module, _, name = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"cannot import {path!r} (want package.module:function): {error}") from error

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, model_validator
 
 Scalar = str | int | float | bool | None
+Extra = Scalar | tuple[str, ...]
 Verdict = Literal["correct", "wrong", "unknown"]
 Objection = Literal["attempt_right", "gold_wrong"]
 FinishReason = Literal["stop", "length", "content_filter"]
@@ -38,8 +39,8 @@ class Problem(Record):
     rationale: str | None = None
     """The data set's own worked solution, where it has one."""
     system: str | None = None
-    extras: dict[str, Scalar] = {}
-    """Further input columns, for the prompt templates."""
+    extras: dict[str, Extra] = {}
+    """Further input columns, for the prompt templates and the checker."""
     source: str = ""
     """`file:line` it was read from, for messages."""
 

@@ -79,8 +79,8 @@ async def grade_file(arguments: argparse.Namespace, settings: Any) -> dict[str, 
     async with settings.create() as checker:
 
         async def grade_row(row: Any) -> list[dict[str, Any]]:
-            problem = make_problem(row, columns)
-            if error := checker.gold_error(problem.answer):
+            problem = make_problem(row, columns, checker.columns)
+            if error := checker.gold_error(problem):
                 raise DataError(row.file, error, line=row.line, field=arguments.answer)
             name = row.values.get(arguments.id, row.line)
             value = column(row, arguments.response)

@@ -25,6 +25,9 @@ PHRASE_MARKERS = (
 class Checker(ABC):
     """Decides whether a text answers a problem. Opened with `async with`; safe to use from many coroutines."""
 
+    columns: tuple[str, ...] = ()
+    """The columns of its settings."""
+
     @abstractmethod
     async def check(self, problem: Problem, text: str) -> Grade:
         """Grade one text; whatever cannot be decided is `unknown` with the reason, never an exception."""
@@ -34,8 +37,8 @@ class Checker(ABC):
         """Grade a bare final answer, as if it had been found in a text."""
 
     @abstractmethod
-    def gold_error(self, answer: str) -> str | None:
-        """Why the gold answer cannot be read, or None when it can."""
+    def gold_error(self, problem: Problem) -> str | None:
+        """Why the problem's gold answer cannot be read, or None when it can."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -48,6 +51,11 @@ class Checker(ABC):
 
 class CheckerSettings(Settings, ABC):
     """Base of every checker's settings."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Further columns of the data that the checker reads; they stand in the problem's extras."""
+        return ()
 
     @abstractmethod
     def create(self) -> Checker:

@@ -83,9 +83,9 @@ class Math(Checker):
         if self._pool is not None:
             self._pool.close()
 
-    def gold_error(self, answer: str) -> str | None:
-        if not squeeze(answer) or len(answer) > MAX_LENGTH:
-            return f"checker 'math' cannot read the gold answer {answer[:80]!r}"
+    def gold_error(self, problem: Problem) -> str | None:
+        if not squeeze(problem.answer) or len(problem.answer) > MAX_LENGTH:
+            return f"checker 'math' cannot read the gold answer {problem.answer[:80]!r}"
         return None
 
     async def check(self, problem: Problem, text: str) -> Grade:

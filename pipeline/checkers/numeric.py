@@ -67,9 +67,9 @@ class Numeric(Checker):
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    def gold_error(self, answer: str) -> str | None:
-        if read_number(answer) is None:
-            return f"checker 'numeric' cannot read the gold answer {answer!r} as a number"
+    def gold_error(self, problem: Problem) -> str | None:
+        if read_number(problem.answer) is None:
+            return f"checker 'numeric' cannot read the gold answer {problem.answer!r} as a number"
         return None
 
     async def check(self, problem: Problem, text: str) -> Grade:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
 from typing import Literal
 
 from pipeline.engines.base import Engine, EngineSettings
 from pipeline.errors import ConfigError, RequestFailed
+from pipeline.settings import import_function
 from pipeline.types import Completion, Message, SamplingParams, content_id
 
 Script = Callable[[Sequence[Message], int], str | Completion | Exception]
@@ -63,13 +63,3 @@ class Settings(EngineSettings):
             raise ConfigError("scripted engine: give either replies or function")
         if self.function is not None:
             import_function(self.function)
-
-
-def import_function(path: str) -> Script:
-    """Import `package.module:function`. Raises ConfigError naming what is missing."""
-    module, _, name = path.partition(":")
-    try:
-        function: Script = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"cannot import {path!r} (want package.module:function): {error}") from error
-    return function

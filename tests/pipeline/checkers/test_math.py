@@ -97,4 +97,4 @@ def test_real_attempts_at_math_agree_with_their_labels(shared_data: Path) -> Non
 
 @pytest.mark.parametrize("answer", ["", "  ", "x" * 2000])
 def test_a_gold_answer_that_cannot_be_read_is_named(answer: str) -> None:
-    assert "cannot read" in (Settings().create().gold_error(answer) or "")
+    assert "cannot read" in (Settings().create().gold_error(Problem(id="p", question="q", answer=answer)) or "")
