@@ -167,6 +167,9 @@ def find_said(text: str, options: Sequence[str]) -> list[str]:
     last = lines[-1]
     if len(last) <= 80 and read_option(last, options)[0]:
         return [last]
+    bracketed = set(re.findall(r"[(（\[]([A-J])[)）\]]", NEGATED.sub(" ", last)))
+    if len(bracketed) == 1:
+        return [bracketed.pop()]
     matches = [match for pattern in SAID for match in re.finditer(pattern, NEGATED.sub(" ", text))]
     if not matches:
         return []

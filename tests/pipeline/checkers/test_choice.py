@@ -32,7 +32,7 @@ CORRECT = [
     "答案是（B）巴黎",
     "It is not A but B.", "Not London, so the answer is B.", "We can rule out A and C.\nThe answer is B.",
     "不是A，选B", "The answer is B because Paris is the capital.", "Let me think.\nLondon is in England.\nB",
-    "So (B) is correct.", "I choose B", "The best choice is B", "A is wrong.\nB is correct.",
+    "So (B) is correct.", "I say (B).", "I choose B", "The best choice is B", "A is wrong.\nB is correct.",
 ]  # fmt: skip
 WRONG = [
     "A", "(C)", "C.", "#### D", "\\boxed{A}", "The answer is (A) London.", "The answer is London.", "选C", "答案是 D。",
