@@ -9,7 +9,9 @@ Every field of DPOConfig (SFTConfig) is an option. LoRA: --lora_r 16 and its fel
 
 from __future__ import annotations
 
+import atexit
 import logging
+import os
 import sys
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,5 +78,18 @@ def _lora(script: ScriptArguments) -> object:
     )
 
 
+def leave(code: int) -> None:
+    """End this process; under torchrun without the C++ destructors, in which a thread of gloo now and then aborts."""
+    import torch.distributed as dist
+
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

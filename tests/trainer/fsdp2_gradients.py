@@ -5,6 +5,7 @@ accelerate shards on GPUs alone, so `fully_shard` is called here as it calls it:
 
 from __future__ import annotations
 
+import os
 import sys
 
 import torch
@@ -58,3 +59,5 @@ def main(student: str) -> None:
 
 if __name__ == "__main__":
     main(sys.argv[1])
+    sys.stdout.flush()
+    os._exit(0)  # a thread of gloo now and then aborts in the C++ destructors
