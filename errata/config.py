@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import Field, JsonValue
 
 from pipeline.config import RunSettings
+from pipeline.loading import load_settings, parse_overrides
 from pipeline.settings import Settings
+
+
+def load(path: Path, options: Sequence[str]) -> ErrataSettings:
+    """The settings of a command: file, environment and dotted options. Raises ConfigError."""
+    return load_settings(path, parse_overrides(options), ErrataSettings)
 
 
 class FitSettings(Settings):

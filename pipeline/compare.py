@@ -15,6 +15,7 @@ from pipeline.config import RunSettings
 from pipeline.correct import Ladder, find_mistakes
 from pipeline.engines.base import settle
 from pipeline.errors import ConfigError, DataError
+from pipeline.intervals import mcnemar_p, wilson_interval
 from pipeline.run import QUIET, Progress, Stages, cut_groups, open_stages, run_bounded, under_way
 from pipeline.rungs import gold_guided
 from pipeline.rungs.base import RungSettings
@@ -169,12 +170,9 @@ def outcome_of(correction: Correction) -> Outcome:
 def _summarize(
     stages: Stages, name: str, found: Sequence[tuple[Mistake, Sequence[Attempt]]], made: Sequence[list[Correction]]
 ) -> TeacherResult:
-    from scipy.stats import binomtest
-
     tries = [all_tries[-1] for all_tries in made]
     outcomes = Counter[str](outcome_of(last) for last in tries)
     good = [(m, t) for (m, _), t in zip(found, tries, strict=True) if outcome_of(t) == "accepted" and t.text]
-    interval = binomtest(len(good), len(tries)).proportion_ci(0.95, method="wilson")
     usages = [t.completion.usage for all_tries in made for t in all_tries if t.completion is not None]
     costs = [stages.settings.teachers[name].cost(usage) for usage in usages]
     cost = None if None in costs or not costs else sum(c for c in costs if c is not None)
@@ -187,7 +185,7 @@ def _summarize(
     )
     return TeacherResult(
         **outcomes,
-        interval=(round(float(interval.low), 4), round(float(interval.high), 4)),
+        interval=wilson_interval(len(good), len(tries)),
         prompt_tokens=sum(usage.prompt_tokens for usage in usages),
         completion_tokens=sum(usage.completion_tokens for usage in usages),
         cost=cost,
@@ -235,8 +233,6 @@ def recommend(results: dict[str, TeacherResult], accepted: dict[str, list[bool]]
 
 def p_value(a: Sequence[bool], b: Sequence[bool]) -> float:
     """Exact two-sided McNemar test of two teachers over the same mistakes."""
-    from scipy.stats import binomtest
-
     more = sum(x and not y for x, y in zip(a, b, strict=True))
     fewer = sum(y and not x for x, y in zip(a, b, strict=True))
-    return float(binomtest(more, more + fewer).pvalue) if more + fewer else 1.0
+    return mcnemar_p(more, fewer)

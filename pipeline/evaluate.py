@@ -14,6 +14,7 @@ from pipeline.config import EvaluateSettings, RunSettings
 from pipeline.engines.base import Engine, Request
 from pipeline.errors import ConfigError, DataError, RequestFailed
 from pipeline.grade import grade_completion
+from pipeline.intervals import mcnemar_p, wilson_interval
 from pipeline.problems import read_problems
 from pipeline.prompts import Prompt, Prompts
 from pipeline.run import QUIET, Progress, cut_groups, open_access, under_way
@@ -122,15 +123,12 @@ async def _grade_samples(checker: Checker, problem: Problem, made: list[Completi
 
 def measure(answered: Sequence[Answered]) -> Accuracy:
     """Accuracy of one model's answers."""
-    from scipy.stats import binomtest
-
     verdicts = [a.greedy.verdict for a in answered]
     correct = verdicts.count("correct")
-    interval = binomtest(correct, len(verdicts)).proportion_ci(0.95, method="wilson")
     shares = [sum(g.verdict == "correct" for g in a.sampled) / len(a.sampled) for a in answered if a.sampled]
     return Accuracy(
         accuracy=round(correct / len(verdicts), 4),
-        interval=(round(float(interval.low), 4), round(float(interval.high), 4)),
+        interval=wilson_interval(correct, len(verdicts)),
         correct=correct,
         wrong=verdicts.count("wrong"),
         unknown=verdicts.count("unknown"),
@@ -142,8 +140,6 @@ def measure(answered: Sequence[Answered]) -> Accuracy:
 
 def compare(before: Sequence[Answered], after: Sequence[Answered], examples: int = 5) -> Evaluation:
     """Compare two models on the same problems, in the same order."""
-    from scipy.stats import binomtest
-
     flips: dict[str, list[Flip]] = {"fixed": [], "broken": []}
     for old, new in zip(before, after, strict=True):
         was, now = old.greedy.verdict == "correct", new.greedy.verdict == "correct"
@@ -154,7 +150,7 @@ def compare(before: Sequence[Answered], after: Sequence[Answered], examples: int
             )
             flips["fixed" if now else "broken"].append(flip)
     fixed, broken = len(flips["fixed"]), len(flips["broken"])
-    p_value = float(binomtest(fixed, fixed + broken).pvalue) if fixed + broken else 1.0
+    p_value = mcnemar_p(fixed, broken)
     first, second = measure(before), measure(after)
     gain = round(second.accuracy - first.accuracy, 4)
     if p_value >= 0.05:

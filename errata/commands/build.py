@@ -37,11 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
-    from errata.config import ErrataSettings
+    from errata.config import load
     from pipeline.errors import ConfigError
-    from pipeline.loading import load_settings, parse_overrides
 
-    settings = load_settings(arguments.config, parse_overrides(rest), ErrataSettings)
+    settings = load(arguments.config, rest)
     settings.check()
     if arguments.data and not arguments.check:
         raise ConfigError("--data goes with --check")

@@ -20,14 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
-    from errata.config import ErrataSettings
+    from errata.config import load
     from errata.live import Bars
     from errata.ui import out, print_comparison
     from pipeline.compare import compare_teachers
     from pipeline.errors import ConfigError
-    from pipeline.loading import load_settings, parse_overrides
 
-    settings = load_settings(arguments.config, parse_overrides(rest), ErrataSettings)
+    settings = load(arguments.config, rest)
     if arguments.mistakes < 1:
         raise ConfigError("--mistakes must be at least 1")
     with Bars() as bars:

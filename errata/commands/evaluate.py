@@ -16,13 +16,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
-    from errata.config import ErrataSettings
+    from errata.config import load
     from errata.live import Bars
     from errata.ui import out, print_evaluation
     from pipeline.evaluate import evaluate
-    from pipeline.loading import load_settings, parse_overrides
 
-    settings = load_settings(arguments.config, parse_overrides(rest), ErrataSettings)
+    settings = load(arguments.config, rest)
     with Bars() as bars:
         evaluation = asyncio.run(evaluate(settings, str(settings.policy_dir), bars))
     if arguments.json:

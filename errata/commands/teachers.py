@@ -20,13 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
-    from errata.config import ErrataSettings
+    from errata.config import load
     from errata.ui import print_probes
     from pipeline.errors import UsageError
-    from pipeline.loading import load_settings, parse_overrides
     from pipeline.probe import probe_all
 
-    settings = load_settings(arguments.config, parse_overrides(rest), ErrataSettings)
+    settings = load(arguments.config, rest)
     probes = asyncio.run(probe_all(settings))
     if arguments.json:
         print(json.dumps([probe.model_dump(mode="json") for probe in probes], indent=1))

@@ -33,12 +33,11 @@ def train_and_tell(
     train: Callable[[ErrataSettings, Progress], Trained], what: str, arguments: argparse.Namespace, rest: Sequence[str]
 ) -> int:
     """Read the settings, train on `what`, and say how it went."""
-    from errata.config import ErrataSettings
+    from errata.config import load
     from errata.live import Bars
     from errata.ui import show_log
-    from pipeline.loading import load_settings, parse_overrides
 
-    settings = load_settings(arguments.config, parse_overrides(rest), ErrataSettings)
+    settings = load(arguments.config, rest)
     show_log("trainer")
     with Bars() as bars:
         trained = train(settings, bars)
