@@ -13,6 +13,7 @@ from rich.table import Table
 from pipeline.compare import Comparison
 from pipeline.evaluate import Accuracy, Evaluation
 from pipeline.forecast import Forecast
+from pipeline.opinions import FalseNegativeRate
 from pipeline.probe import Probe
 from pipeline.summary import Summary
 
@@ -36,7 +37,7 @@ def print_summary(summary: Summary) -> None:
     table.add_column("")
     rate = f"{summary.correct / summary.attempts:.0%} of attempts" if summary.attempts else ""
     left_out = {"bad rows": summary.bad_rows, "duplicates": summary.duplicates, "conflicting": summary.conflicting}
-    table.add_row("problems", f"{summary.problems:,}", _listed(left_out))
+    table.add_row("problems", f"{summary.problems:,}", listed(left_out))
     table.add_row("attempts", f"{summary.attempts:,}", "")
     table.add_row("  correct", f"{summary.correct:,}", rate)
     table.add_row("  wrong", f"{summary.wrong:,}", "each one a mistake to correct")
@@ -45,15 +46,25 @@ def print_summary(summary: Summary) -> None:
     )
     if summary.failed:
         table.add_row("  failed", f"{summary.failed:,}", "requests without an answer; run again to retry")
-    table.add_row("corrections", f"{sum(summary.corrections.values()):,}", _listed(summary.corrections))
-    table.add_row("pairs kept", f"{summary.kept:,}", _listed(summary.splits))
-    table.add_row("pairs dropped", f"{sum(summary.dropped.values()):,}", _listed(summary.dropped))
+    for first, told in summary.second_opinions.items():
+        table.add_row(f"second opinion on {first}", f"{sum(told.values()):,}", listed(told))
+    table.add_row("corrections", f"{sum(summary.corrections.values()):,}", listed(summary.corrections))
+    table.add_row("pairs kept", f"{summary.kept:,}", listed(summary.splits))
+    table.add_row("pairs dropped", f"{sum(summary.dropped.values()):,}", listed(summary.dropped))
     table.add_row(
         "contamination", f"{summary.rejected_contamination:.1%}", "estimated right answers among the rejected"
     )
+    if summary.false_negative_rate.source == "measured":
+        table.add_row("false negatives", *describe_rate(summary.false_negative_rate))
     out.print(table)
     if any(use.requests or use.completions for use in summary.usage.values()):
         print_use(summary)
+
+
+def describe_rate(rate: FalseNegativeRate) -> tuple[str, str]:
+    """A measured false-negative rate, and what it was measured on."""
+    low, high = rate.interval or (0.0, 1.0)
+    return f"{rate.value:.1%}", f"({low:.1%} – {high:.1%}) of {rate.n:,} right answers called wrong at first"
 
 
 def print_use(summary: Summary) -> None:
@@ -67,7 +78,7 @@ def print_use(summary: Summary) -> None:
             "from cache": f"{use.from_cache:,}" if use.from_cache else "",
             "requests": f"{use.requests:,}" if use.requests else "",
             "retries": f"{use.retries:,}" if use.retries else "",
-            "errors": _listed(use.errors),
+            "errors": listed(use.errors),
         }
         for name, use in summary.usage.items()
     }
@@ -81,7 +92,8 @@ def print_use(summary: Summary) -> None:
     out.print(table)
 
 
-def _listed(counts: Mapping[str, int]) -> str:
+def listed(counts: Mapping[str, int]) -> str:
+    """Counts above 0, by name."""
     return ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
 
 

@@ -6,8 +6,8 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -36,14 +36,28 @@ class Access:
 
     async def open(self, name: str, settings: EngineSettings) -> Engine:
         """Open one engine, or all members of a pool."""
+        return await self._open(name, settings, self._stack)
+
+    async def open_all(self, settings: Mapping[str, EngineSettings]) -> dict[str, Engine]:
+        """Open engines by name, one after the other."""
+        return {name: await self.open(name, engine) for name, engine in settings.items()}
+
+    @asynccontextmanager
+    async def lend(self, name: str, settings: EngineSettings) -> AsyncIterator[Engine]:
+        """Open one engine for the time of the block; the next one then has its memory."""
+        async with AsyncExitStack() as stack:
+            yield await self._open(name, settings, stack)
+
+    async def _open(self, name: str, settings: EngineSettings, stack: AsyncExitStack) -> Engine:
         if settings.members:
-            members = {part: await self.open(f"{name}/{part}", inner) for part, inner in settings.members.items()}
+            parts = settings.members.items()
+            members = {part: await self._open(f"{name}/{part}", inner, stack) for part, inner in parts}
             engine = settings.join(members)
             engine.name = name
             return engine
         engine = settings.create()
         engine.name, engine.before_request = name, self._check_stopped
-        await self._stack.enter_async_context(engine)
+        await stack.enter_async_context(engine)
         self.meters[name] = engine.meter
         if not engine.cacheable:
             return engine

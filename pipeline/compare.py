@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from pipeline.config import RunSettings
 from pipeline.correct import Ladder, find_mistakes
-from pipeline.engines.base import settle
+from pipeline.engines.base import finish_all
 from pipeline.errors import ConfigError, DataError
 from pipeline.intervals import mcnemar_p, wilson_interval
 from pipeline.run import QUIET, Progress, Stages, cut_groups, open_stages, run_bounded, under_way
@@ -41,7 +41,7 @@ class TeacherResult(BaseModel):
     gold_wrong: int = 0
     """The teacher says that the gold answer looks wrong."""
     failed: int = 0
-    """Requests that failed for good."""
+    """Requests that failed for good, the checker's own included."""
     interval: tuple[float, float]
     """95% Wilson score interval of the accepted share."""
     prompt_tokens: int
@@ -125,7 +125,9 @@ async def _ask_all(
 
     async def ask(teacher: str) -> list[list[Correction]]:
         rung = rung_for(settings, teacher)
-        ladder = Ladder([rung], stages.checker, settings.checker, settings.cleanups, stages.folder.corrections)
+        ladder = Ladder(
+            [rung], stages.checker, stages.checker_fingerprint, settings.cleanups, stages.folder.corrections
+        )
         tries: list[list[Correction]] = [[] for _ in found]
 
         async def correct(number: int) -> None:
@@ -138,13 +140,8 @@ async def _ask_all(
         await run_bounded(range(len(found)), correct, under_way(settings, [stages.engines[teacher]]))
         return tries
 
-    results = await settle(ask(teacher) for teacher in settings.teachers)
-    made: dict[str, list[list[Correction]]] = {}
-    for teacher, result in zip(settings.teachers, results, strict=True):
-        if isinstance(result, Exception):
-            raise result
-        made[teacher] = result
-    return made
+    made = await finish_all(ask(teacher) for teacher in settings.teachers)
+    return dict(zip(settings.teachers, made, strict=True))
 
 
 def rung_for(settings: RunSettings, teacher: str) -> RungSettings:
@@ -164,7 +161,7 @@ def outcome_of(correction: Correction) -> Outcome:
         return correction.objection
     if correction.grade is not None:
         return "accepted" if correction.grade.verdict == "correct" else correction.grade.verdict
-    return "failed" if correction.completion is None else "refused"
+    return "failed" if correction.completion is None or correction.text is not None else "refused"
 
 
 def _summarize(

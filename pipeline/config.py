@@ -9,6 +9,7 @@ correct: {rungs: [{rung: gold_guided, teacher: deepseek}]}
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -53,8 +54,11 @@ class SampleSettings(Settings):
 class GradeSettings(Settings):
     """What is known about the checker."""
 
-    false_negative_rate: Share = 0.01
-    """Share of right answers that the checker calls wrong, for the estimate of the rejected pool's contamination."""
+    false_negative_rate: Share | None = None
+    """Share of right answers that the checker calls wrong, for the estimate of the rejected pool's contamination.
+
+    By default it is measured by the second opinions where there are any, and else taken to be 1%.
+    """
 
 
 class CorrectSettings(Settings):
@@ -173,34 +177,36 @@ class RunSettings(BaseSettings):
 
     @property
     def engines(self) -> dict[str, EngineSettings]:
-        """The student and all teachers, by name."""
-        return {"student": self.student, **self.teachers}
+        """The student, all teachers, and those that the checker asks, by name."""
+        return {"student": self.student, **self.teachers, **self.checker.engines}
 
     def check(self) -> None:
         """Look at files, keys, folders and prompts without a heavy import. Raises ConfigError."""
-        if "student" in self.teachers:
-            raise ConfigError("teachers: the name 'student' is taken")
+        for name in ("student", *self.checker.engines):
+            if name in self.teachers:
+                raise ConfigError(f"teachers: the name {name!r} is taken; call this teacher something else")
         self.problems.check()
         if self.evaluate is not None:
             self.evaluate.problems.check()
-        for name, engine in self.engines.items():
-            try:
-                engine.check()
-            except ConfigError as error:
-                raise ConfigError(f"{name}: {error}") from error
-        if self.budget.max_cost is not None:
-            self._check_prices()
+        check_engines(self.engines, self.budget)
         prompts = Prompts(self.prompts)
         extras = dict.fromkeys((*self.problems.extras, *self.checker.columns), "")
         example = Problem(id="example", question="Q", answer="A", rationale="R", extras=extras)
+        self.checker.check(prompts, example)
         prompts.load(self.sample.prompt).fill(example)
         for rung in self.rungs:
             if rung.prompt_name is not None:
                 prompts.load(rung.prompt_name).fill(example, answer_format="F", attempt="T")
 
-    def _check_prices(self) -> None:
-        for name, engine in self.engines.items():
-            for part, settings in (engine.members or {"": engine}).items():
-                if settings.billed and settings.cost(Usage()) is None:
-                    where = f"{name}/{part}" if part else name
-                    raise ConfigError(f"budget.max_cost: {where} has no input_price and output_price")
+
+def check_engines(engines: Mapping[str, EngineSettings], budget: BudgetSettings) -> None:
+    """Look at the engines' files, keys and prices without a heavy import or a request. Raises ConfigError."""
+    for name, engine in engines.items():
+        try:
+            engine.check()
+        except ConfigError as error:
+            raise ConfigError(f"{name}: {error}") from error
+        for part, settings in (engine.members or {"": engine}).items():
+            if budget.max_cost is not None and settings.billed and settings.cost(Usage()) is None:
+                where = f"{name}/{part}" if part else name
+                raise ConfigError(f"budget.max_cost: {where} has no input_price and output_price")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.checkers.base import Checker, CheckerSettings
+from pipeline.checkers.base import Checker
 from pipeline.cleanups.base import CleanupSettings, clean
 from pipeline.edits import edit_ratio
-from pipeline.grade import grade_completion
+from pipeline.grade import try_grade
 from pipeline.rungs.base import Draft, RungSettings, Sources
 from pipeline.store import Journal
 from pipeline.types import Attempt, Completion, Correction, Grade, Mistake, Problem, content_id
@@ -35,14 +35,14 @@ class Ladder:
         self,
         rungs: Sequence[RungSettings],
         checker: Checker,
-        checker_settings: CheckerSettings,
+        checker_fingerprint: object,
         cleanups: Sequence[CleanupSettings],
         journal: Journal[Correction],
     ) -> None:
         self.rungs, self.checker, self.cleanups, self.journal = rungs, checker, cleanups, journal
         self.settings = content_id(
             [rung.model_dump(mode="json") for rung in rungs],
-            checker_settings.model_dump(mode="json"),
+            checker_fingerprint,
             [cleanup.model_dump(mode="json") for cleanup in cleanups],
         )
 
@@ -63,10 +63,11 @@ class Ladder:
         self, mistake: Mistake, rung: RungSettings, draft: Draft, sources: Sources, number: int
     ) -> Correction:
         grade: Grade | None = None
+        failure = draft.failure
         if draft.text is not None:
             finish = draft.completion.finish_reason if draft.completion else "stop"
             cleaned = Completion(text=clean(draft.text, self.cleanups), finish_reason=finish)
-            grade = await grade_completion(self.checker, mistake.problem, cleaned)
+            grade, failure = await try_grade(self.checker, mistake.problem, cleaned)
         teacher = rung.teacher_name
         identity = sources.teachers[teacher].identity if teacher else None
         return Correction(
@@ -81,7 +82,7 @@ class Ladder:
             text=draft.text,
             completion=draft.completion,
             grade=grade,
-            failure=draft.failure,
+            failure=failure,
             objection=draft.objection,
             edit_ratio=None if draft.text is None else edit_ratio(mistake.text, draft.text),
         )

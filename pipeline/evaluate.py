@@ -11,9 +11,9 @@ from pydantic import BaseModel
 
 from pipeline.checkers.base import Checker
 from pipeline.config import EvaluateSettings, RunSettings
-from pipeline.engines.base import Engine, Request
+from pipeline.engines.base import Engine, Request, finish_all
 from pipeline.errors import ConfigError, DataError, RequestFailed
-from pipeline.grade import grade_completion
+from pipeline.grade import try_grade
 from pipeline.intervals import mcnemar_p, wilson_interval
 from pipeline.problems import read_problems
 from pipeline.prompts import Prompt, Prompts
@@ -23,6 +23,7 @@ from pipeline.store import write_file
 from pipeline.types import Completion, Grade, Problem
 
 FAILED = Grade(verdict="unknown", extracted=None, reason="the request failed")
+"""In place of an answer that was not written, or that the checker's own request could not judge."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Accuracy(BaseModel):
     wrong: int
     unknown: int
     failed: int
-    """Requests that failed for good; they count as unknown."""
+    """Requests that failed for good, the checker's own included; they count as unknown."""
     sampled_accuracy: float | None
     """Mean share of correct answers among the sampled ones."""
     samples: int
@@ -99,26 +100,33 @@ async def answer_all(
         if settings.samples:
             requests = [Request(messages=c, params=settings.params, n=settings.samples) for c in conversations]
             many = await engine.complete_many(requests)
-        for problem, first, samples in zip(group, firsts, many, strict=True):
-            text, grade = await _grade_first(checker, problem, first)
-            graded = () if isinstance(samples, RequestFailed) else await _grade_samples(checker, problem, samples)
-            answered.append(Answered(problem, text, grade, graded))
+        asked = zip(group, firsts, many, strict=True)
+        answered += await finish_all(_grade_answers(checker, problem, first, more) for problem, first, more in asked)
         progress(stage, len(answered), len(problems))
     return answered
 
 
-async def _grade_first(checker: Checker, problem: Problem, made: list[Completion] | Exception) -> tuple[str, Grade]:
-    if isinstance(made, RequestFailed) or made == []:
-        return "", FAILED
-    if isinstance(made, Exception):
-        raise made
-    return made[0].text, await grade_completion(checker, problem, made[0])
+async def _grade_answers(
+    checker: Checker, problem: Problem, first: list[Completion] | Exception, more: list[Completion] | Exception
+) -> Answered:
+    """Samples whose request failed, or the checker's own about them, are left out; a greedy answer is FAILED."""
 
+    async def grade(completion: Completion) -> Grade | None:
+        return (await try_grade(checker, problem, completion))[0]
 
-async def _grade_samples(checker: Checker, problem: Problem, made: list[Completion] | Exception) -> tuple[Grade, ...]:
-    if isinstance(made, Exception):
-        raise made
-    return tuple([await grade_completion(checker, problem, completion) for completion in made])
+    for made in (first, more):
+        if isinstance(made, Exception) and not isinstance(made, RequestFailed):
+            raise made
+    greedy = [] if isinstance(first, Exception) else first[:1]
+    sampled = [] if isinstance(more, Exception) else more
+    grades = await finish_all(grade(completion) for completion in (*greedy, *sampled))
+    text = greedy[0].text if greedy else ""
+    return Answered(
+        problem,
+        text,
+        (grades[0] if greedy else None) or FAILED,
+        tuple(told for told in grades[len(greedy) :] if told is not None),
+    )
 
 
 def measure(answered: Sequence[Answered]) -> Accuracy:
@@ -210,24 +218,27 @@ async def evaluate(settings: RunSettings, policy: str, progress: Progress = QUIE
     models = {"before": settings.student, "after": trained_engine(settings, policy)}
     models["after"].check()
     answered: dict[str, list[Answered]] = {}
-    async with settings.checker.create() as checker:
+    prompts = Prompts(settings.prompts)
+    engines: dict[str, Engine] = {}  # the checker's; opened once the problems are read
+    async with settings.checker.connect(engines.__getitem__, prompts) as checker:
         problems, _ = read_problems(settings.evaluate.problems, checker)
         training, _ = read_problems(settings.problems, checker)
         check_held_out(problems, training, settings.evaluate.problems.path)
-        prompt = Prompts(settings.prompts).load(settings.sample.prompt)
-        for name, model in models.items():
-            async with open_access(settings) as access:
-                engine = await access.open(name, model)
-                answered[name] = await answer_all(
-                    engine,
-                    checker,
-                    prompt,
-                    problems,
-                    settings.evaluate,
-                    at_once=under_way(settings, [engine]),
-                    progress=progress,
-                    stage=f"evaluate {name}",
-                )
+        prompt = prompts.load(settings.sample.prompt)
+        async with open_access(settings) as access:
+            engines.update(await access.open_all(settings.checker.engines))
+            for name, model in models.items():
+                async with access.lend(name, model) as engine:
+                    answered[name] = await answer_all(
+                        engine,
+                        checker,
+                        prompt,
+                        problems,
+                        settings.evaluate,
+                        at_once=under_way(settings, [engine]),
+                        progress=progress,
+                        stage=f"evaluate {name}",
+                    )
     evaluation = compare(answered["before"], answered["after"])
     write_file(settings.run_dir / "evaluation.json", evaluation.model_dump_json(indent=1) + "\n")
     return evaluation

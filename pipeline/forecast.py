@@ -11,20 +11,48 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 
 from pydantic import BaseModel
 
+from pipeline.cache import completion_key
 from pipeline.config import RunSettings
-from pipeline.engines.base import Request
+from pipeline.engines.base import Engine, Request
 from pipeline.run import QUIET, Progress, Stages, open_stages, run_bounded, under_way
 from pipeline.sample import make_conversation
 from pipeline.store import scan_journal
-from pipeline.types import Attempt, Correction, Problem, Usage
+from pipeline.types import Attempt, Completion, Correction, Message, Problem, SamplingParams, Usage
 
 Z = 1.96
 """Half width of a 95% interval in standard errors."""
+UNDER_WAY: ContextVar[str] = ContextVar("UNDER_WAY")
+"""Id of the problem that the current task works on."""
+
+
+class Watched(Engine):
+    """One of the checker's engines, whose texts stand in no journal: keeps what each problem took of it."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self.engine, self.meter = engine, engine.meter
+        self.name, self.cacheable = engine.name, engine.cacheable
+        self.group_size, self.capacity = engine.group_size, engine.capacity
+        self.use: defaultdict[str, dict[bytes, Usage]] = defaultdict(dict)
+
+    @property
+    def identity(self) -> str:
+        return self.engine.identity
+
+    async def complete(
+        self, messages: Sequence[Message], *, n: int = 1, params: SamplingParams, offset: int = 0
+    ) -> list[Completion]:
+        made = await self.engine.complete(messages, n=n, params=params, offset=offset)
+        for index, completion in enumerate(made, start=offset):
+            key = completion_key(self.identity, messages, params, index)  # the same text is judged once
+            self.use[UNDER_WAY.get()][key] = completion.usage
+        return made
 
 
 class EngineForecast(BaseModel):
@@ -69,11 +97,13 @@ async def forecast(settings: RunSettings, sample: int = 16, progress: Progress =
             total = len(stages.problems)
             drawn = set(random.Random(0).sample(range(total), min(sample, total)))
             chosen = [(number, problem) for number, problem in enumerate(stages.problems) if number in drawn]
+            watched = {name: Watched(stages.engines[name]) for name in settings.checker.engines}
+            stages.engines.update(watched)
             started = time.perf_counter()
             await _run_sample(stages, chosen, progress)
             elapsed = time.perf_counter() - started
             known = _count_known(stages)
-            use = _use_by_problem(stages, [problem.id for _, problem in chosen])
+            use = _use_by_problem(stages, [problem.id for _, problem in chosen], watched)
             engines = {
                 name: _scale(stages, name, use[name], total, known if name == "student" else None, elapsed)
                 for name in stages.engines
@@ -96,6 +126,7 @@ async def _run_sample(stages: Stages, chosen: Sequence[tuple[int, Problem]], pro
 
     async def run_one(item: tuple[int, Problem]) -> None:
         nonlocal done
+        UNDER_WAY.set(item[1].id)
         await stages.sample_group([item])
         done += 1
         progress("sample", done, len(chosen))
@@ -104,7 +135,9 @@ async def _run_sample(stages: Stages, chosen: Sequence[tuple[int, Problem]], pro
     await run_bounded(chosen, run_one, under_way(stages.settings, stages.engines.values()))
 
 
-def _use_by_problem(stages: Stages, ids: Sequence[str]) -> dict[str, list[tuple[int, Usage]]]:
+def _use_by_problem(
+    stages: Stages, ids: Sequence[str], watched: Mapping[str, Watched]
+) -> dict[str, list[tuple[int, Usage]]]:
     """For every engine, (texts, usage) of each sampled problem, whether asked now or found in the cache."""
     made: defaultdict[tuple[str, str], list[Usage]] = defaultdict(list)
     seen: set[tuple[str, str, str, Usage]] = set()
@@ -118,6 +151,10 @@ def _use_by_problem(stages: Stages, ids: Sequence[str]) -> dict[str, list[tuple[
             if written not in seen:  # mistakes with the same prompt share a text
                 seen.add(written)
                 made[correction.teacher, correction.problem_id].append(text.usage)
+
+    for name, engine in watched.items():
+        for id, usages in engine.use.items():
+            made[name, id] += usages.values()
 
     def add(usages: Sequence[Usage]) -> tuple[int, Usage]:
         prompt, written = sum(u.prompt_tokens for u in usages), sum(u.completion_tokens for u in usages)

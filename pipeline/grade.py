@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.checkers.base import Checker
+from pipeline.errors import RequestFailed
 from pipeline.types import Completion, Grade, Problem
 
 TRUNCATED = "truncated: the text ends at the token limit"
@@ -15,6 +16,14 @@ async def grade_completion(checker: Checker, problem: Problem, completion: Compl
     if completion.finish_reason != "stop":
         return Grade(verdict="unknown", extracted=None, reason=f"ended by {completion.finish_reason}")
     return await checker.check(problem, completion.text)
+
+
+async def try_grade(checker: Checker, problem: Problem, completion: Completion) -> tuple[Grade | None, str | None]:
+    """The grade of one completion, or why there is none: a request of the checker's own has failed for good."""
+    try:
+        return await grade_completion(checker, problem, completion), None
+    except RequestFailed as error:
+        return None, f"could not be graded: {error}"
 
 
 def rejected_contamination(accuracy: float, false_negative_rate: float) -> float:

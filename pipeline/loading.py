@@ -90,6 +90,13 @@ def _construct(root: yaml.Node | None) -> object:
 
 def _describe(path: Path, root: yaml.Node | None, error: Any) -> str:
     """One line for one validation error: `file:line: key: what is wrong; how to mend it`."""
+    keys, line, message = explain(root, error)
+    where = f"{path}:{line}" if line is not None else f"{path}"
+    return f"{where}: {'.'.join(keys)}: {message}" if keys else f"{where}: {message}"
+
+
+def explain(root: yaml.Node | None, error: Any) -> tuple[list[str], int | None, str]:
+    """The keys and the line of one validation error of what stands at `root`, what is wrong and how to mend it."""
     loc = error["loc"]
     if error["type"] == "unknown_key":
         loc = (*loc, error["ctx"]["key"])
@@ -104,8 +111,7 @@ def _describe(path: Path, root: yaml.Node | None, error: Any) -> str:
         message = f"say which one with the key {context['discriminator']}"
     elif error["type"] == "missing":
         message = "is required; set it in the file or as an option"
-    where = f"{path}:{line}" if line is not None else f"{path}"
-    return f"{where}: {'.'.join(keys)}: {message}" if keys else f"{where}: {message}"
+    return keys, line, message
 
 
 def _locate(root: yaml.Node | None, loc: tuple[int | str, ...]) -> tuple[list[str], int | None]:
@@ -114,7 +120,7 @@ def _locate(root: yaml.Node | None, loc: tuple[int | str, ...]) -> tuple[list[st
     node, line = root, None
     for number, part in enumerate(loc):
         below = _child(node, part)
-        if below is None and isinstance(node, yaml.MappingNode) and _is_tag(node, part) and number < len(loc):
+        if below is None and _is_tag(node, part) and number < len(loc):
             continue
         keys.append(str(part))
         if below is not None:
@@ -132,5 +138,8 @@ def _child(node: yaml.Node | None, part: int | str) -> yaml.Node | None:
     return None
 
 
-def _is_tag(node: yaml.MappingNode, part: int | str) -> bool:
-    return any(isinstance(value, yaml.ScalarNode) and value.value == part for _, value in node.value)
+def _is_tag(node: yaml.Node | None, part: int | str) -> bool:
+    """Whether `part` is the name of the component that stands there, alone or with its settings."""
+    if isinstance(node, yaml.MappingNode):
+        return any(isinstance(value, yaml.ScalarNode) and value.value == part for _, value in node.value)
+    return isinstance(node, yaml.ScalarNode) and node.value == part

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import yaml
+from pydantic import JsonValue
 
 from pipeline.access import Access, finish_on_interrupt
 from pipeline.checkers.base import Checker
 from pipeline.config import RunSettings
 from pipeline.correct import Ladder, find_mistakes
-from pipeline.engines.base import Engine, settle
+from pipeline.engines.base import Engine, finish_all
 from pipeline.errors import DataError, StoppedEarly
 from pipeline.export import export_pairs
 from pipeline.meter import Meter
@@ -59,6 +60,7 @@ class Stages:
     access: Access
     engines: dict[str, Engine]
     checker: Checker
+    checker_fingerprint: JsonValue
     sampler: Sampler
     ladder: Ladder
     prompts: Prompts
@@ -72,15 +74,12 @@ class Stages:
         with self.tally.timed("sample"):
             sampled = await self.sampler.sample([problem for _, problem in group])
         calls = (self.finish_problem(n, problem, tries) for (n, problem), tries in zip(group, sampled, strict=True))
-        finished = await settle(calls)
-        for result in finished:
-            if isinstance(result, Exception):
-                raise result
-        return {n: places for (n, _), places in zip(group, finished, strict=True) if places}  # type: ignore[misc]
+        finished = await finish_all(calls)
+        return {n: places for (n, _), places in zip(group, finished, strict=True) if places}
 
     def sources(self, attempts: Sequence[Attempt]) -> Sources:
         """What the rungs may draw on for one problem."""
-        teachers = {name: engine for name, engine in self.engines.items() if name != "student"}
+        teachers = {name: self.engines[name] for name in self.settings.teachers}
         return Sources(teachers, self.prompts, attempts)
 
     async def finish_problem(self, number: int, problem: Problem, attempts: Sequence[Attempt]) -> list[int]:
@@ -151,34 +150,47 @@ async def build(settings: RunSettings, progress: Progress = QUIET) -> Summary:
     if summary.failed == summary.attempts:
         reason = tally.first_failure or "the engine gave no answer"
         raise StoppedEarly(
-            f"student: all {summary.failed} requests failed, the first: {reason}; mend that and run again"
+            f"{tally.failing}: all {summary.failed} requests failed, the first: {reason}; mend that and run again"
         )
     return summary
 
 
 @asynccontextmanager
 async def open_stages(settings: RunSettings, folder: Path) -> AsyncIterator[Stages]:
-    """Check the settings, read the problems, open the checker, the journals in `folder`, and all engines.
+    """Check the settings, open the checker, read the problems, open the journals in `folder`, then all engines.
 
     Raises UsageError for bad input.
     """
     settings.check()
     started = time.perf_counter()
     async with AsyncExitStack() as stack:
-        checker = await stack.enter_async_context(settings.checker.create())
+        prompts = Prompts(settings.prompts)
+        engines: dict[str, Engine] = {}  # opened once the problems are read; the checker, too, looks there
+        checker = await stack.enter_async_context(settings.checker.connect(engines.__getitem__, prompts))
         problems = ProblemSource(settings.problems, checker)
         journals = stack.enter_context(RunFolder(folder))
         tally = Tally(stack.enter_context(OrderedLines(folder / "unknown.jsonl")))
         tally.seconds["read"] = time.perf_counter() - started
         access = await stack.enter_async_context(open_access(settings))
-        engines = {name: await access.open(name, engine) for name, engine in settings.engines.items()}
-        prompts = Prompts(settings.prompts)
+        engines.update(await access.open_all(settings.engines))
+        fingerprint = settings.checker.fingerprint(engines.__getitem__, prompts)
         prompt = prompts.load(settings.sample.prompt)
-        sampler = Sampler(engines["student"], checker, prompt, settings.sample, settings.checker, journals.attempts)
-        ladder = Ladder(settings.rungs, checker, settings.checker, settings.cleanups, journals.corrections)
+        sampler = Sampler(engines["student"], checker, prompt, settings.sample, fingerprint, journals.attempts)
+        ladder = Ladder(settings.rungs, checker, fingerprint, settings.cleanups, journals.corrections)
         pair_settings = content_id(sampler.settings, ladder.settings, settings.pair.model_dump(mode="json"))
         yield Stages(
-            problems, access, engines, checker, sampler, ladder, prompts, settings, journals, tally, pair_settings
+            problems,
+            access,
+            engines,
+            checker,
+            fingerprint,
+            sampler,
+            ladder,
+            prompts,
+            settings,
+            journals,
+            tally,
+            pair_settings,
         )
 
 
@@ -246,14 +258,23 @@ def write_left_out(settings: RunSettings, report: ReadReport) -> None:
 
 def card_lines(summary: Summary) -> list[str]:
     """What the data card says of the run."""
-    rungs = ", ".join(f"{rung} {count}" for rung, count in summary.corrections.items()) or "none"
+    rungs = _listed(summary.corrections) or "none"
     return [
         "",
         f"From {summary.problems} problems and {summary.attempts} attempts of the student: {summary.correct} correct, "
         f"{summary.wrong} wrong, {summary.unknown} unknown, {summary.failed} failed.",
         f"Chosen texts by rung: {rungs}.",
-        f"Estimated share of right answers among the rejected: {summary.rejected_contamination:.1%}.",
+        *(
+            f"Called {first} by the first checker; by the second: {_listed(told)}."
+            for first, told in summary.second_opinions.items()
+        ),
+        f"Estimated share of right answers among the rejected: {summary.rejected_contamination:.1%} "
+        f"(false-negative rate {summary.false_negative_rate.source}: {summary.false_negative_rate.value:.1%}).",
     ]
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items() if count)
 
 
 def check_gold(settings: RunSettings) -> list[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.checkers.base import Checker, CheckerSettings
+from pipeline.checkers.base import Checker
 from pipeline.config import SampleSettings
-from pipeline.engines.base import Engine, Request
+from pipeline.engines.base import Engine, Request, finish_all
 from pipeline.errors import RequestFailed
-from pipeline.grade import grade_completion
+from pipeline.grade import try_grade
 from pipeline.prompts import Prompt
 from pipeline.store import Journal
 from pipeline.types import Attempt, Completion, Message, Problem, content_id
@@ -29,14 +29,12 @@ class Sampler:
         checker: Checker,
         prompt: Prompt,
         settings: SampleSettings,
-        checker_settings: CheckerSettings,
+        checker_fingerprint: object,
         journal: Journal[Attempt],
     ) -> None:
         self.engine, self.checker, self.prompt, self.journal = engine, checker, prompt, journal
         self.n, self.params = settings.n, settings.params
-        self.settings = content_id(
-            engine.identity, prompt.hash, settings.params.model_dump(), checker_settings.model_dump(mode="json")
-        )
+        self.settings = content_id(engine.identity, prompt.hash, settings.params.model_dump(), checker_fingerprint)
 
     def attempt_id(self, problem: Problem, index: int) -> str:
         """Hash of all that the attempt depends on."""
@@ -61,21 +59,20 @@ class Sampler:
             return [attempts for attempts in known if attempts is not None]
         requests = [Request(messages=make_conversation(self.prompt, p), params=self.params, n=self.n) for p in problems]
         results = await self.engine.complete_many(requests)
-        sampled = []
-        for problem, result in zip(problems, results, strict=True):
-            if isinstance(result, RequestFailed):  # some of its samples may have been written all the same
-                texts, failure = dict(result.completed), str(result)
-                indices = range(self.n)
-            elif isinstance(result, Exception):
-                raise result
-            else:
-                texts, failure = dict(enumerate(result)), ""
-                indices = range(len(result))
-            sampled.append([await self._grade(problem, i, texts.get(i), failure) for i in indices])
+        calls = (self._grade_all(problem, made) for problem, made in zip(problems, results, strict=True))
+        sampled = await finish_all(calls)
         self.journal.append([attempt for attempts in sampled for attempt in attempts])
         return sampled
 
+    async def _grade_all(self, problem: Problem, made: list[Completion] | Exception) -> list[Attempt]:
+        if isinstance(made, RequestFailed):  # some of its samples may have been written all the same
+            return await finish_all(self._grade(problem, i, made.completed.get(i), str(made)) for i in range(self.n))
+        if isinstance(made, Exception):
+            raise made
+        return await finish_all(self._grade(problem, i, completion, "") for i, completion in enumerate(made))
+
     async def _grade(self, problem: Problem, index: int, completion: Completion | None, failure: str) -> Attempt:
+        grade, failed = (None, failure) if completion is None else await try_grade(self.checker, problem, completion)
         return Attempt(
             id=self.attempt_id(problem, index),
             problem_id=problem.id,
@@ -83,6 +80,6 @@ class Sampler:
             engine=self.engine.name,
             settings=self.settings,
             completion=completion,
-            grade=None if completion is None else await grade_completion(self.checker, problem, completion),
-            failure=failure if completion is None else None,
+            grade=grade,
+            failure=failed,
         )

@@ -59,14 +59,21 @@ def load_component(kind: str, name: str) -> Any:
 
 
 def one_of(kind: str, key: str) -> Any:
-    """Annotation for a setting that takes any component of a folder, told apart by `key`; a bare name is enough."""
+    """Annotation for a setting that takes any component of a folder, told apart by `key`; a bare name is enough.
+
+    A component that is made of others of its kind names their type `AnyChecker` (`AnyEngine`, …), which is filled in
+    here, where all of them are known.
+    """
     choices = tuple(load_component(kind, name).Settings for name in available(kind))
     union = Union[choices] if len(choices) > 1 else choices[0]  # noqa: UP007 - the members are known at run time only
-    return Annotated[
+    any_of_them: Any = Annotated[
         union,
         Field(discriminator=key) if len(choices) > 1 else Field(),
         BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value),
     ]
+    for choice in choices:
+        choice.model_rebuild(_types_namespace={f"Any{key.capitalize()}": any_of_them})
+    return any_of_them
 
 
 def import_function(path: str) -> Any:

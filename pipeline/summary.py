@@ -15,6 +15,7 @@ from pipeline.config import RunSettings
 from pipeline.correct import is_accepted
 from pipeline.grade import TRUNCATED, rejected_contamination
 from pipeline.meter import Meter
+from pipeline.opinions import ASSUMED, FalseNegativeRate, SecondOpinions
 from pipeline.problems import ReadReport
 from pipeline.store import OrderedLines
 from pipeline.types import Attempt, Correction, Pair
@@ -54,6 +55,9 @@ class Summary(BaseModel):
     truncated: int = 0
     """Of the unknown ones, those cut off at the token limit."""
     failed: int = 0
+    """Attempts without an answer, or without a verdict since the checker's own request failed."""
+    second_opinions: dict[str, dict[str, int]] = {}
+    """Attempts on which a second checker was asked: its verdicts, by the first's."""
     mistakes: int = 0
     tries: dict[str, int] = {}
     """Texts asked for or looked up, by rung."""
@@ -66,7 +70,12 @@ class Summary(BaseModel):
     splits: dict[str, int] = {}
     usage: dict[str, EngineUse] = {}
     rejected_contamination: float = 0.0
-    """Expected share of right answers in the rejected pool, a·f / (a·f + 1 − a)."""
+    """Expected share of right answers in the rejected pool, a·f / (a·f + 1 − a).
+
+    Under a measured rate: what is left of them after the second opinions (`SecondOpinions.contamination`).
+    """
+    false_negative_rate: FalseNegativeRate = FalseNegativeRate(value=ASSUMED, source="assumed")
+    """The rate f behind this estimate; where it is measured, the first checker's before the second opinions."""
     seconds: dict[str, float] = {}
     """Work by stage, summed over what ran side by side; `total` is the wall time."""
     settings: dict[str, str] = {}
@@ -83,7 +92,10 @@ class Tally:
         self.dropped: Counter[str] = Counter()
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.mistakes = self.kept = self.truncated = 0
+        self.opinions = SecondOpinions()
         self.first_failure: str | None = None
+        self.failing = "student"
+        """Whose request the first failure was."""
         self.undecided = undecided
         """Every attempt that is neither correct nor wrong, with its reason: `unknown.jsonl`."""
 
@@ -112,7 +124,10 @@ class Tally:
                     "reason": reason,
                 }
                 self.undecided.add(number, a.index, json.dumps(told, ensure_ascii=False))
-            self.first_failure = self.first_failure or a.failure
+            if a.grade is not None:
+                self.opinions.add(a.grade)
+            elif self.first_failure is None:
+                self.first_failure, self.failing = a.failure, "student" if a.completion is None else "checker"
 
     def count_corrections(self, tries: Sequence[Correction]) -> None:
         """Count tries and accepted ones by rung."""
@@ -133,8 +148,15 @@ class Tally:
         """The account so far."""
         decided = self.verdicts["correct"] + self.verdicts["wrong"]
         share = self.verdicts["correct"] / decided if decided else 0.0
-        rate = settings.grade.false_negative_rate
-        accuracy = min(1.0, share / (1 - rate))  # what is called correct misses the share that is called wrong
+        configured = settings.grade.false_negative_rate
+        measured = self.opinions.measured if configured is None else None
+        if measured is not None:
+            rate, contamination = measured, self.opinions.contamination()
+        else:
+            f = ASSUMED if configured is None else configured
+            rate = FalseNegativeRate(value=f, source="assumed" if configured is None else "configured")
+            accuracy = min(1.0, share / (1 - f))  # what is called correct misses the share that is called wrong
+            contamination = rejected_contamination(accuracy, f)
         return Summary(
             problems=problems,
             rows=report.rows,
@@ -147,13 +169,15 @@ class Tally:
             unknown=self.verdicts["unknown"],
             truncated=self.truncated,
             failed=self.verdicts["failed"],
+            second_opinions=self.opinions.table,
             mistakes=self.mistakes,
             tries=dict(self.tries),
             corrections={rung: n for rung, n in self.corrections.items() if n},
             pairs=self.mistakes,
             kept=self.kept,
             dropped=dict(self.dropped),
-            rejected_contamination=round(rejected_contamination(accuracy, rate), 4),
+            rejected_contamination=round(contamination, 4),
+            false_negative_rate=rate,
         )
 
 

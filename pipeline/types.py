@@ -81,6 +81,14 @@ class Completion(Record):
     """What the model thought before it answered, where that is kept apart."""
 
 
+class Opinion(Record):
+    """What one of several checkers said of a text."""
+
+    checker: str
+    verdict: Verdict
+    reason: str
+
+
 class Grade(Record):
     """A checker's verdict; timeouts, parse failures and truncated texts are `unknown`, never `wrong`."""
 
@@ -89,6 +97,8 @@ class Grade(Record):
     """The final answer as it was read from the text."""
     reason: str
     score: float | None = None
+    opinions: tuple[Opinion, ...] = ()
+    """The first checker's and the second's, where a second one was asked."""
 
 
 class Attempt(Record):

@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import JsonValue, model_validator
 
+from pipeline.answers.extraction import boxed_contents
 from pipeline.cleanups.replace import Pattern
+from pipeline.engines.base import Engine, EngineSettings
+from pipeline.prompts import Prompts
 from pipeline.settings import Settings
 from pipeline.types import Grade, Problem
 
-FINAL_MARKERS = (r"####[ \t]*(.+)", r"^[ \t]*(?:A|Answer|ANSWER|答案|答)[ \t]*[:：][ \t]*(.+)$")
+FINAL_LINE = (
+    r"^[ \t>*_#-]{0,20}(?:(?:[Tt]he |[Mm]y )?(?:[Ff]inal |FINAL )?(?:A|[Aa]nswer|ANSWER)|最终答案|答案|答)[ \t*_]{0,8}[:：][ \t*_]{0,8}(\S.*)$"
+)
+"""A line that is headed as the answer."""
+FINAL_MARKERS = (r"####[ \t]*(.+)", FINAL_LINE)
 """Marks that can only mean the final answer; `\\boxed{…}` is read beside them, for its nested braces."""
 PHRASE_MARKERS = (
     r"(?:final |correct )?answer(?: to [^.\n]{1,60})? is:?[ \t]*([^\n]+?)(?:\.(?=\s|$)|$)",
     r"答案(?:是|为)[:：]?[ \t]*([^\n。]+)",
 )
 """Sentences that state an answer; looked at only where none of the former is found."""
+
+EngineOf = Callable[[str], Engine]
+"""The open engine of a name."""
 
 
 class Checker(ABC):
@@ -30,7 +41,11 @@ class Checker(ABC):
 
     @abstractmethod
     async def check(self, problem: Problem, text: str) -> Grade:
-        """Grade one text; whatever cannot be decided is `unknown` with the reason, never an exception."""
+        """Grade one text; whatever cannot be decided is `unknown` with the reason, never an exception.
+
+        A checker that asks an engine raises RequestFailed where a request of its own failed for good, for which the
+        text is not to blame, and passes StoppedEarly and EngineUnusable on.
+        """
 
     @abstractmethod
     async def check_answer(self, problem: Problem, answer: str) -> Grade:
@@ -57,9 +72,28 @@ class CheckerSettings(Settings, ABC):
         """Further columns of the data that the checker reads; they stand in the problem's extras."""
         return ()
 
+    @property
+    def engines(self) -> Mapping[str, EngineSettings]:
+        """Engines that it asks, by the names under which they are opened, cached and counted."""
+        return {}
+
+    def check(self, prompts: Prompts, example: Problem) -> None:
+        """Look at prompts and files without a heavy import. Raises ConfigError. The engines are checked apart."""
+
     @abstractmethod
     def create(self) -> Checker:
-        """Make the checker; nothing heavy is imported before it is entered."""
+        """Make the checker; nothing heavy is imported before it is entered.
+
+        One that asks engines is made here without them: it reads gold answers, and grades no text.
+        """
+
+    def connect(self, engine_of: EngineOf, prompts: Prompts) -> Checker:
+        """Make the checker with its engines, which may be opened later, before the first text."""
+        return self.create()
+
+    def fingerprint(self, engine_of: EngineOf, prompts: Prompts) -> JsonValue:
+        """What the verdicts depend on besides problem and text; part of every record's identity."""
+        return self.model_dump(mode="json")
 
 
 class AnswerSettings(CheckerSettings):
@@ -81,26 +115,24 @@ class AnswerSettings(CheckerSettings):
 
     def find_answers(self, text: str) -> list[str]:
         """Final answers found in the text: the last match of each kind of mark, empty where there is no mark."""
-        found = [matches[-1] for matches in (_matches(marker, text) for marker in self.markers) if matches]
+        found = self.find_marked(text)
         if self.boxed and (boxes := boxed_contents(text)):
-            found.append(boxes[-1])
-        if not found:
-            found = [matches[-1] for matches in (_matches(phrase, text) for phrase in self.phrases) if matches]
-        return [answer.strip() for answer in found]
+            found.append(boxes[-1][2].strip())
+        return found or self.find_phrases(text)
+
+    def find_marked(self, text: str) -> list[str]:
+        """What the markers mark, the last match of each."""
+        return _last_matches(self.markers, text)
+
+    def find_phrases(self, text: str) -> list[str]:
+        """What the sentences state, the last match of each."""
+        return _last_matches(self.phrases, text)
+
+
+def _last_matches(patterns: Iterable[str], text: str) -> list[str]:
+    matches = (_matches(pattern, text) for pattern in patterns)
+    return [found[-1].strip() for found in matches if found and found[-1].strip()]
 
 
 def _matches(pattern: str, text: str) -> list[str]:
     return [match.group(1) for match in re.finditer(pattern, text, flags=re.MULTILINE)]
-
-
-def boxed_contents(text: str) -> list[str]:
-    r"""Contents of every `\boxed{…}` with balanced braces, in order."""
-    contents = []
-    for match in re.finditer(r"\\f?boxed\s*\{", text):
-        depth = 1
-        for position in range(match.end(), len(text)):
-            depth += {"{": 1, "}": -1}.get(text[position], 0)
-            if depth == 0:
-                contents.append(text[match.end() : position])
-                break
-    return contents

@@ -1,18 +1,26 @@
-"""Mathematical answers: exact text, then plain numbers, then math-verify (sympy) in killable worker processes.
+"""Mathematical answers, compared by what they mean: `correct` and `wrong` each need a positive reason.
 
-`wrong` is earned: math-verify must have read both sides as mathematics and found them different, in both orders
-(its `verify` is not symmetric). Time-outs, crashes and unreadable sides are `unknown`.
+Exact text, then meaning (`pipeline.answers`: values as exact rationals or to 60 digits, expressions at chosen points,
+sets, tuples, intervals, equations, times, words), then a second reading by math-verify in killable worker processes
+wherever the first found a difference that is not one of plain numbers. Readings that disagree are `unknown`.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import re
+from dataclasses import dataclass
 from typing import Literal, Self
 
+from pydantic import Field
+
+from pipeline.answers import extraction
+from pipeline.answers.comparison import Context, Outcome, compare_readings, make_context
+from pipeline.answers.reading import Formula, Items, Phrase, Quantity, Reading, read
+from pipeline.answers.second_reading import verify
+from pipeline.answers.syntax import Apply, Number, Unreadable
+from pipeline.answers.words import read_class
 from pipeline.checkers.base import AnswerSettings, Checker
-from pipeline.checkers.numeric import read_number
 from pipeline.pool import WorkerPool
 from pipeline.types import Grade, Problem, Verdict
 
@@ -20,53 +28,38 @@ MAX_LENGTH = 1000
 """Characters beyond which a final answer is not read."""
 
 
-def compare(gold: str, answer: str) -> tuple[Verdict, str]:
-    """Runs in a worker: compare two LaTeX or plain expressions with math-verify."""
-    logging.getLogger("math_verify").setLevel(logging.ERROR)  # its time limits are off on purpose: ours are hard
-    import math_verify
-    import sympy
-
-    def read(text: str) -> list[object]:
-        return math_verify.parse(f"\\boxed{{{text}}}", parsing_timeout=None, raise_on_error=True)  # type: ignore[no-any-return]
-
-    sides = [read(gold), read(answer)]
-    for side, text in zip(sides, (gold, answer), strict=True):
-        if not any(isinstance(part, (sympy.Basic, sympy.MatrixBase)) for part in side):
-            return "unknown", f"cannot be read as mathematics: {text[:80]!r}"
-    same = [math_verify.verify(*order, timeout_seconds=None, raise_on_error=True) for order in (sides, sides[::-1])]
-    if same[0]:
-        return "correct", f"math-verify: equivalent to {gold}"
-    if same[1]:
-        return "unknown", f"math-verify: equivalent to {gold} in one order only"
-    return "wrong", f"math-verify: not equivalent to {gold}"
-
-
-def squeeze(text: str) -> str:
-    """The text without what carries no meaning between two LaTeX answers: spaces, dollar signs, display styles."""
-    for noise in ("\\left", "\\right", "\\displaystyle", "\\!", "\\,", "\\;", "\\ ", "$", " "):
-        text = text.replace(noise, "")
-    return text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac").strip().rstrip(".")
-
-
-def read_words(text: str) -> list[str] | None:
-    """The words of an answer that is a text (`even`, `\\text{Evelyn}`), lower case; None for anything mathematical."""
-    plain = re.sub(r"\\(?:text|textbf|mathrm|mbox)\s*\{([^{}]*)\}", r" \1 ", text)
-    if re.fullmatch(r"[A-Za-z\s.,'-]+", plain) and re.search(r"[A-Za-z]{2}", plain):
-        return re.findall(r"[a-z]+", plain.lower())
-    return None
+CORRECTED = re.compile(
+    r"(?:final answer|correct|instead|should be|mistake|wrong|最终|正确|应为|应该|改为|错)[^\n]{0,200}\\f?boxed(?!.*\\f?boxed)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""The last box is announced as the one that counts."""
 
 
 class Settings(AnswerSettings):
-    """Reads the marked final answer as mathematics."""
+    """Reads the final answer as mathematics."""
 
     checker: Literal["math"] = "math"
-    limit: float = 10.0
-    """Seconds one comparison may take before its process is killed and the verdict is `unknown`."""
-    workers: int = os.cpu_count() or 1
-    """Worker processes."""
+    tolerance: float = Field(default=1e-8, ge=0, lt=0.5)
+    """Relative difference up to which a decimal counts as an exact value: 0.333 for 1/3 needs 0.002."""
+    last_number: bool = False
+    """Whether the last number of a text that states no answer may make it correct; it never makes it wrong."""
+    limit: float = Field(default=10.0, gt=0)
+    """Seconds a second reading may take before its process is killed and the verdict is `unknown`."""
+    workers: int = Field(default=os.cpu_count() or 1, ge=1)
+    """Worker processes for second readings."""
 
     def create(self) -> Checker:
         return Math(self)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One place of a text that states its answer."""
+
+    forms: tuple[str, ...]
+    """What to read there, the whole first."""
+    firm: bool = True
+    """Whether it is sure enough to make a text wrong."""
 
 
 class Math(Checker):
@@ -84,49 +77,154 @@ class Math(Checker):
             self._pool.close()
 
     def gold_error(self, problem: Problem) -> str | None:
-        if not squeeze(problem.answer) or len(problem.answer) > MAX_LENGTH:
+        if not problem.answer.strip(" \t\r\n$") or len(problem.answer) > MAX_LENGTH:
             return f"checker 'math' cannot read the gold answer {problem.answer[:80]!r}"
         return None
 
     async def check(self, problem: Problem, text: str) -> Grade:
-        found = self.settings.find_answers(text)
-        if not found:
+        statements, boxes = self.find_statements(text)
+        if not statements:
             return Grade(verdict="unknown", extracted=None, reason="no final answer found")
-        grades = [await self.compare(problem.answer, answer) for answer in dict.fromkeys(found)]
+        grades = [await self.grade(problem, statement) for statement in statements]
         if len({grade.verdict for grade in grades}) > 1:
-            reason = f"marked answers disagree: {', '.join(found)}"[:200]
-            return Grade(verdict="unknown", extracted=found[-1], reason=reason)
-        return grades[-1]
+            told = ", ".join(grade.extracted or "" for grade in grades)
+            return Grade(verdict="unknown", extracted=grades[-1].extracted, reason=f"marked answers disagree: {told}"[:200])
+        grade = grades[-1]
+        if grade.verdict == "wrong" and len(boxes) > 1 and not CORRECTED.search(text) and await self._is_in_boxes(problem, boxes):
+            return grade.model_copy(update={"verdict": "unknown", "reason": "another boxed answer is the right one"})
+        return grade
 
     async def check_answer(self, problem: Problem, answer: str) -> Grade:
-        return await self.compare(problem.answer, answer)
+        return await self.grade(problem, Statement(tuple(extraction.candidates(answer))))
 
-    async def compare(self, gold: str, answer: str) -> Grade:
-        """Grade one final answer against the gold one."""
+    def find_statements(self, text: str) -> tuple[list[Statement], list[str]]:
+        """(statements of the final answer, every boxed answer); the surest kind of statement that the text has."""
+        text = extraction.after_thinking(text)
+        box, boxes = extraction.last_boxes(text) if self.settings.boxed else ("", [])
+        found = [Statement((box,))] if box else []
+        found += [Statement(tuple(extraction.candidates(marked))) for marked in self.settings.find_marked(text)]
+        if not found:
+            found = [Statement(tuple(extraction.candidates(told))) for told in self.settings.find_phrases(text)]
+        if not found and (forms := extraction.conclusion(text)):
+            lines = [line for line in text.splitlines() if line.strip()]
+            firm = len(lines) == 1 or bool(extraction.THEREFORE.match(lines[-1]))
+            found = [Statement(tuple(forms), firm=firm)]
+            if all(_try_read(form) is None for form in forms):
+                found = []
+        if not found and self.settings.last_number and (guess := extraction.last_number(text)):
+            found = [Statement((guess,), firm=False)]
+        return [statement for statement in found if statement.forms], boxes
 
-        def grade(verdict: Verdict, reason: str) -> Grade:
-            return Grade(verdict=verdict, extracted=answer[:MAX_LENGTH], reason=reason)
+    async def _is_in_boxes(self, problem: Problem, boxes: list[str]) -> bool:
+        """Whether an earlier box, or all of them together, hold the right answer."""
+        for form in (", ".join(dict.fromkeys(boxes[-6:])), *dict.fromkeys(boxes[-6:-1])):
+            if (await self.grade(problem, Statement((form,)))).verdict == "correct":
+                return True
+        return False
 
-        if len(answer) > MAX_LENGTH:
-            return grade("unknown", f"the final answer is longer than {MAX_LENGTH} characters")
-        if squeeze(gold) == squeeze(answer):
-            return grade("correct", f"same text as {gold}")
-        numbers = read_number(gold), read_number(answer)
-        if numbers[0] is not None and numbers[0] == numbers[1]:
-            return grade("correct", f"equals {gold}")
-        words = read_words(gold), read_words(answer)
-        if words[0] is not None and words[0] == words[1]:
-            return grade("correct", f"same words as {gold}")
-        if words[0] is not None and words[1] is not None and len(words[0]) == len(words[1]) == 1:
-            return grade("wrong", f"another word than {gold}")
-        if words != (None, None):
-            return grade("unknown", f"cannot compare words with {gold}")
+    async def grade(self, problem: Problem, statement: Statement) -> Grade:
+        """Grade one statement of an answer against the gold one."""
+        shown = statement.forms[0][:MAX_LENGTH]
+        outcome: Outcome | Literal["unread"]
+        outcome, why, shown = self._compare(problem, statement.forms)
+        if outcome == "unread" or (outcome == "different" and not why.startswith("plain: ")):
+            outcome, why = await self._read_again(problem.answer, shown, outcome, why)
+        why = why.removeprefix("plain: ")
+        verdict: Verdict = {"same": "correct", "different": "wrong"}.get(outcome, "unknown")  # type: ignore[assignment]
+        if verdict == "wrong" and not statement.firm:
+            verdict, why = "unknown", f"{why}; but the answer found is only a guess"
+        return Grade(verdict=verdict, extracted=shown, reason=f"{why} (gold: {problem.answer})"[:300])
+
+    def _compare(self, problem: Problem, forms: tuple[str, ...]) -> tuple[str, str, str]:
+        """(outcome, reason, the form that was read)."""
+        gold = problem.answer
+        if squeeze(gold) == squeeze(forms[0]):
+            return "same", "the same text", forms[0]
+        if len(forms[0]) > MAX_LENGTH:
+            return "unclear", f"the final answer is longer than {MAX_LENGTH} characters", forms[0][:MAX_LENGTH]
+        read_gold = _read_first(gold_forms(gold))
+        if read_gold is None:
+            return "unread", f"the gold answer cannot be read: {gold[:80]!r}", forms[0]
+        read_answer = _read_first(forms)
+        if read_answer is None:
+            return "unread", f"the answer cannot be read: {forms[0][:80]!r}", forms[0]
+        form, readings = read_answer
+        context = make_context(problem.question, self.settings.tolerance)
+        outcome, why = compare_readings(read_gold[1], readings, context)
+        if outcome == "different" and not _needs_second_reading(read_gold[1][0], readings[0]):
+            why = f"plain: {why}"
+        return outcome, why, form
+
+    async def _read_again(self, gold: str, answer: str, outcome: str, why: str) -> tuple[str, str]:
+        """What a second reading by math-verify makes of it: it may doubt a difference, and read what we cannot."""
         if self._pool is None:
             self._pool = WorkerPool(self.settings.workers)
         try:
-            verdict, reason = await self._pool.run(compare, gold, answer, limit=self.settings.limit)
+            second, told = await self._pool.run(verify, gold, answer, limit=self.settings.limit)
         except TimeoutError:
-            return grade("unknown", f"comparison took longer than {self.settings.limit:g} s")
+            second, told = "timeout", f"the second reading took longer than {self.settings.limit:g} s"
         except Exception as error:  # whatever hostile text does to the parser, it is this text's verdict
-            return grade("unknown", f"comparison failed: {type(error).__name__}: {error}"[:200])
-        return grade(verdict, reason)
+            second, told = "unread", f"the second reading failed: {type(error).__name__}: {error}"[:120]
+        if outcome == "different":
+            if second in ("same", "timeout"):
+                return "unclear", f"{why}; {told}"
+            return "different", why
+        if second == "same":
+            return "same", told
+        return "unclear", f"{why}; {told}"
+
+
+def squeeze(text: str) -> str:
+    """The text without what carries no meaning between two LaTeX answers: spaces, dollar signs, display styles."""
+    for noise in ("\\left", "\\right", "\\displaystyle", "\\!", "\\,", "\\;", "\\ ", "$", " "):
+        text = text.replace(noise, "")
+    return text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac").strip().rstrip(".")
+
+
+def gold_forms(gold: str) -> tuple[str, ...]:
+    """Forms of a gold answer to read: data sets give it bare, boxed, or at the end of a sentence."""
+    box, _ = extraction.last_boxes(gold) if "boxed" in gold else ("", [])
+    return (box,) if box else tuple(extraction.candidates(gold))
+
+
+def _try_read(text: str) -> tuple[Reading, ...] | None:
+    try:
+        return read(text)
+    except Unreadable:
+        return None
+
+
+def _read_first(forms: tuple[str, ...]) -> tuple[str, tuple[Reading, ...]] | None:
+    """The first form that reads as mathematics or known words; else the first that reads at all."""
+    found: tuple[str, tuple[Reading, ...]] | None = None
+    for form in forms:
+        readings = _try_read(form)
+        if readings is None:
+            continue
+        meaning = readings[0].meaning
+        if not isinstance(meaning, Phrase) or read_class(meaning.text) is not None:
+            return form, readings
+        found = found or (form, readings)
+    return found
+
+
+def _needs_second_reading(gold: Reading, answer: Reading) -> bool:
+    """Whether a difference is of a kind that math-verify could judge: it knows no units, names, classes or orders."""
+    sides = (gold.meaning, answer.meaning)
+    if all(isinstance(side, Quantity) for side in sides):
+        if any(side.unit for side in sides if isinstance(side, Quantity)):
+            return False
+        return not all(_is_literal(side.node) for side in sides if isinstance(side, Quantity))
+    if all(isinstance(side, Items) for side in sides):
+        return len(gold.meaning.items) == len(answer.meaning.items)  # type: ignore[union-attr]
+    return all(isinstance(side, Formula) for side in sides) and "congruent" not in repr(sides)
+
+
+def _is_literal(node: object) -> bool:
+    """Whether a tree is a number with signs around it that leave no doubt how to read it."""
+    if isinstance(node, Apply) and node.name in ("neg", "%", "/", "deg", "^", "*", "+", "sqrt", "based", "in base", ":"):
+        return all(_is_literal(argument) for argument in node.args)
+    return isinstance(node, Number)
+
+
+__all__ = ["Context", "Math", "Settings"]

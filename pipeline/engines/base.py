@@ -90,6 +90,16 @@ async def settle(calls: Iterable[Awaitable[T]]) -> list[T | Exception]:
     return results
 
 
+async def finish_all(calls: Iterable[Awaitable[T]]) -> list[T]:
+    """Run side by side and wait for all, since what is under way is paid for; then raise the first exception."""
+    finished: list[T] = []
+    for result in await settle(calls):
+        if isinstance(result, Exception):
+            raise result
+        finished.append(result)
+    return finished
+
+
 class EngineSettings(Settings, ABC):
     """Base of every engine's settings."""
 

@@ -245,4 +245,4 @@ def test_grade_takes_lists_and_names_a_wrong_option(tmp_path: Path, capsys: Any)
     assert json.loads(capsys.readouterr().out) == {"correct": 1, "wrong": 1, "unknown": 0}
     assert [(t["id"], t["index"]) for t in map(json.loads, out.read_text().splitlines())] == [(1, 0), (1, 1)]
     assert main([*command, "--checker.tolerence", "1"]) == 2
-    assert "--checker: unknown key 'tolerence'; did you mean 'tolerance'" in capsys.readouterr().err
+    assert "--checker.tolerence: unknown key 'tolerence'; did you mean 'tolerance'" in capsys.readouterr().err

@@ -1,0 +1,171 @@
+"""What stands around an answer: words that lead in, labels, conditions on parameters, units and nouns at the end."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from pipeline.answers.units import Unit, find_unit
+
+HAN_ONLY = re.compile(r"[\u4e00-\u9fff]")
+HAN_SCALES = {"万": 10**4, "亿": 10**8, "百万": 10**6, "千万": 10**7}
+SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+LABELS = (
+    (
+        re.compile(
+            r"(?:the\s+)?\b(?:maximum|max|greatest|largest)(?:\s+value)?(?=\s*(?:is|=|:|of|-?\d|\\frac|\\sqrt))\s*(?:is|=|:|of)?|(?:最大值)\s*(?:为|是|等于|=|:)?",
+            re.IGNORECASE,
+        ),
+        " Mx = ",
+    ),
+    (
+        re.compile(
+            r"(?:the\s+)?\b(?:minimum|min|least|smallest)(?:\s+value)?(?=\s*(?:is|=|:|of|-?\d|\\frac|\\sqrt))\s*(?:is|=|:|of)?|(?:最小值)\s*(?:为|是|等于|=|:)?",
+            re.IGNORECASE,
+        ),
+        " Mn = ",
+    ),
+)
+LEAD = re.compile(
+    r"^(?:(?:so|thus|hence|therefore|then|we get|we have|it is|it's|is|are|equals?|equal to|exactly|about|approximately|approx\.?|roughly|only|a total of|"
+    r"there (?:are|is)|answer|final answer|the|value|solutions?(?: set)?|roots?|ordered pairs?|points?|the answer is|solution is|共有|一共有|一共|共|有|约为?|大约|等于|是|为|即|得到?|取值范围(?:是|为)?|解集(?:是|为)|答案?(?:是|为)?)(?=[\s:=\d(\[{\\-]|$)[\s:]*|[=:~]+\s*)",
+    re.IGNORECASE,
+)
+LEAD_HAN = re.compile(
+    r"^[^\d\\(\[{=]{0,40}?(?:等于|取值范围是|取值范围为|解集为|解集是|为|是|有|共|得)\s*:?\s*(?=[\d\\(\[{+\-.|a-zA-Z一二三四五六七八九十百])"
+)
+CONDITIONS = re.compile(
+    r"[,;]?\s*\(?\s*‹?\s*(?:(?:where|with|for|when|其中|当|for all|for any|for every|for some|if)\s*›?\s*)?(?:(?:all|any|every|some|real|integers?|整数|任意|‹[^‹›]{0,30}›)\s*)*"
+    r"(?P<names>[a-zA-Z](?:_\w)?(?:\s*,\s*[a-zA-Z](?:_\w)?)*)\s*(?:\\in\s*(?P<set>\\(?:integers|reals|naturals|rationals|complexes)\s*\^?\{?[+*]?\}?(?:_\{?[+>=0]+\}?)?)|(?:是|为)\s*(?P<han>整数|任意整数|正整数|自然数|任意实数|实数)|‹?\s*(?:is|are)\s+(?:an?\s+|any\s+|all\s+)*(?P<word>integers?|real(?: numbers?)?|positive integers?|constants?|natural numbers?)\s*›?)\s*›?\s*\)?\s*\.?$"
+)
+CONDITIONS_PLAIN = re.compile(
+    r"[,;]?\s*\(?\s*‹?\s*\b(?:where|for (?:all|any|every|some|each)|for real|with)\b\s*›?[^=]*$|[,;]?\s*‹?(?:其中|对任意|对所有)[^=]*$|\s*\((?:[^()=]*(?:整数|实数|常数|integer|real|constant|any)[^()=]*)\)\s*$"
+)
+COMPOUND_PART = re.compile(
+    r"(\d+(?:\.\d+)?)\s*‹?\s*([A-Za-z]+|[\u4e00-\u9fff]{1,4}?)\s*›?\s*(?:,|\band\b|又|‹\s*and\s*›|\s)?\s*(?=\d|$)"
+)
+TAIL_TOKEN = re.compile(
+    r"‹[^‹›]*›|\\deg\s*[CF]?|\\dollar|\\[A-Za-z]+|[A-Za-zµ]+|[°$€£¥￥¢₹]|[\u4e00-\u9fff]+|\^\s*\{?\s*[23]\s*\}?|/|\.|\s+|."
+)
+NOT_A_NOUN = re.compile(
+    r"(?:and|or|cup|mod|sin|cos|tan|log|ln|sqrt|pi|percent|percentage|pct|per cent)\b|‹\s*(?:and|or|percent)\b|或|和|且|与|及"
+)
+
+
+def tidy(plain: str) -> str:
+    """The text without marks at its ends, lead-in words and labels."""
+    plain = plain.strip()
+    if len(plain) > 2 and plain[0] == plain[-1] and plain[0] in "\"'":
+        plain = plain[1:-1].strip()
+    for _ in range(4):
+        before = plain
+        plain = re.sub(r"[\s.。;,!]+$" if not re.search(r"[\d)}\w]!$", plain) else r"[\s.。;,]+$", "", plain).strip()
+        plain = re.sub(r"^[\s,;.*]+(?![\d])", "", plain)
+        plain = LEAD.sub("", plain, count=1).strip() or plain
+        if plain.startswith("{") and _closes_at_end(plain) and "," not in plain:
+            plain = plain[1:-1].strip()
+        if plain.startswith("‹") and plain.endswith("›") and plain.count("‹") == 1:
+            plain = plain[1:-1].strip()
+        if plain == before:
+            break
+    plain = re.sub(r"(?<=\d)\s*(万|亿|百万|千万)(?![\u4e00-\u9fff]*\d)", lambda m: f"*{HAN_SCALES[m[1]]} ", plain)
+    plain = re.sub(r"(?<=[\d}])\s*‹?\s*\b(hundred|thousand|million|billion|trillion)\b", lambda m: f"*{SCALES[m[1].lower()]} ", plain, flags=re.IGNORECASE) if re.match(r"[-\d\\$€£]", plain) else plain
+    for pattern, label in LABELS:
+        plain = pattern.sub(lambda _, label=label: label, plain)
+    if HAN_ONLY.search(plain) and (lead := LEAD_HAN.match(plain)) and not re.search(r"[\d=]", lead[0]):
+        plain = plain[lead.end() :]
+    return plain.strip()
+
+
+def _closes_at_end(text: str) -> bool:
+    depth = 0
+    for position, character in enumerate(text):
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        if depth == 0:
+            return position == len(text) - 1
+    return False
+
+
+def split_condition(plain: str) -> tuple[str, str]:
+    """(the answer, what it says of its parameters): `k\\pi (k \\in \\integers)`."""
+    found = CONDITIONS.search(plain) or CONDITIONS_PLAIN.search(plain)
+    if found is None or not plain[: found.start()].strip(" ,;("):
+        return plain, ""
+    told = found[0]
+    kind = (
+        "integers"
+        if re.search(r"integers|整数|naturals|自然数", told)
+        else "reals"
+        if re.search("real|实数", told)
+        else "some"
+    )
+    return plain[: found.start()].strip(" ,;"), kind
+
+
+def read_compound(plain: str) -> tuple[Fraction, Unit] | None:
+    """`1 hour 30 minutes`, `3元5角`, `5 ft 6 in`: parts of one kind, each smaller than the one before, in base units."""
+    text = plain.replace("‹", " ").replace("›", " ").strip()
+    if len(text) > 80:
+        return None
+    parts = list(COMPOUND_PART.finditer(text))
+    if len(parts) < 2 or "".join(part[0] for part in parts).strip() != text:
+        return None
+    units = [find_unit({"分": "分钟"}.get(part[2], part[2])) for part in parts]
+    first = units[0]
+    if first is None:
+        return None
+    total, before = Fraction(0), None
+    for part, unit in zip(parts, units, strict=True):
+        if part[2] == "分" and first.kind == "yuan":
+            unit = find_unit("fen")
+        if unit is None or unit.kind != first.kind or (before and unit.factor >= before.factor):
+            return None
+        total, before = total + Fraction(part[1]) * unit.factor, unit
+    return total, Unit(first.kind, Fraction(1))
+
+
+def split_unit(plain: str) -> list[tuple[str, Unit | None, str, bool]]:
+    """Ways to split a text into (mathematics, unit, noun, whether unlikely), the likeliest first."""
+    options: list[tuple[str, Unit | None, str, bool]] = []
+    for start in _tail_starts(plain):
+        body, tail = plain[:start].strip(), plain[start:].strip(" .")
+        if not re.search(r"[\d)}\]a-zA-Z%]$", body):
+            continue
+        unit = find_unit(tail)
+        letters = re.sub(r"[^A-Za-z]", "", tail)
+        if unit is not None:
+            variables = re.search(r"(?<![A-Za-z])[A-Za-z](?![A-Za-z])", re.sub(r"\\[A-Za-z]+", " ", body))
+            spaced = plain[:start].endswith((" ", ")", "}"))
+            told = "‹" in tail or HAN_ONLY.search(tail) or len(letters) >= 3 or tail[0] in "°$€£¥"
+            certain = bool(told or (not variables and (spaced or len(letters) >= 2)))
+            options.append((body, unit, "", not certain))
+            break
+        if tail.startswith("\\deg"):
+            continue
+        word = re.match(r"[A-Za-z]+", tail)
+        noun = "‹" in tail or HAN_ONLY.search(tail) or any(len(run) >= 3 for run in re.findall(r"[A-Za-z]+", tail))
+        if noun and not NOT_A_NOUN.match(tail) and not (word and len(word[0]) == 1):
+            options.append((body, None, tail, False))
+            break
+    if options and not options[0][3]:
+        return [*options, (plain, None, "", True)]
+    return [(plain, None, "", False), *options]
+
+
+def _tail_starts(plain: str) -> list[int]:
+    """Where a unit or noun at the end of the text may begin, from the left."""
+    tokens = [(match.start(), match[0]) for match in TAIL_TOKEN.finditer(plain)]
+    starts: list[int] = []
+    for place in range(len(tokens) - 1, -1, -1):
+        start, token = tokens[place]
+        if token.isspace() or token == "." or (token == "/" and starts):
+            continue
+        if token.startswith("^") and place and re.match(r"[A-Za-z›]", tokens[place - 1][1][-1]):
+            continue
+        if token.startswith(("‹", "\\deg", "\\dollar")) or re.fullmatch(r"[A-Za-zµ]+|[°$€£¥￥¢₹]|[\u4e00-\u9fff]+", token):
+            starts.append(start)
+            if HAN_ONLY.match(token):
+                starts.extend(range(start + len(token) - 1, start, -1))
+            continue
+        break
+    return sorted(starts)

@@ -1,0 +1,212 @@
+"""A file of answers ──▶ a file of grades, and how well the checker agrees with labels that stand beside them.
+
+A checker that asks engines has its completions in a cache beside the grades, so that the same command, after an
+interruption or a failed request, asks only for what is missing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from pipeline.access import Access, finish_on_interrupt
+from pipeline.budget import BudgetSettings
+from pipeline.checkers.base import Checker, CheckerSettings
+from pipeline.config import check_engines
+from pipeline.engines.base import Engine
+from pipeline.errors import DataError, StoppedEarly
+from pipeline.grade import try_grade
+from pipeline.opinions import FalseNegativeRate, SecondOpinions, measure_rate
+from pipeline.problems import ProblemSettings, make_problem
+from pipeline.prompts import Prompts
+from pipeline.rows import Row, column, read_rows
+from pipeline.run import run_bounded
+from pipeline.store import write_file
+from pipeline.summary import EngineUse, count_use
+from pipeline.types import Completion, Grade, Problem
+
+LABELS = {
+    **dict.fromkeys(("true", "1", "1.0", "yes", "right", "correct"), "right"),
+    **dict.fromkeys(("false", "0", "0.0", "no", "wrong", "incorrect"), "wrong"),
+}
+"""What a label may say, in any case; an empty one says nothing."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of the file mean what."""
+
+    id: str = "id"
+    question: str = "question"
+    answer: str = "answer"
+    answer_pattern: str | None = None
+    response: str = "response"
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One text to be graded."""
+
+    id: object
+    index: int | None
+    """Its place in the row's list, where the column holds one."""
+    problem: Problem
+    text: str
+    label: str | None
+
+
+class GradeReport(BaseModel):
+    """What became of the texts; correct + wrong + unknown are all of them."""
+
+    correct: int
+    wrong: int
+    unknown: int
+    failed: int = 0
+    """Of the unknown ones, those whose request failed: nobody has judged them."""
+    first_failure: str | None = None
+    second_opinions: dict[str, dict[str, int]] = {}
+    """Texts on which a second checker was asked: its verdicts, by the first's."""
+    labels: dict[str, dict[str, int]] = {}
+    """Verdicts of the texts that are labelled right, and wrong."""
+    false_negative_rate: FalseNegativeRate | None = None
+    """By the labels, else the first checker's by the second opinions."""
+    usage: dict[str, EngineUse] = {}
+
+
+async def grade_file(
+    path: Path,
+    out: Path,
+    columns: Columns,
+    settings: CheckerSettings,
+    prompts: Prompts,
+    budget: BudgetSettings,
+) -> GradeReport:
+    """Grade every text of `path` and write the grades to `out`, in order.
+
+    Raises DataError naming the line and field of a bad row before anything is asked, ConfigError for bad settings,
+    StoppedEarly where the budget ends or an endpoint stays away.
+    """
+    settings.check(prompts, Problem(id="x", question="Q", answer="A", extras=dict.fromkeys(settings.columns, "")))
+    check_engines(settings.engines, budget)
+    engines: dict[str, Engine] = {}
+    graded: dict[int, tuple[Grade | None, str | None]] = {}
+    usage: dict[str, EngineUse] = {}
+    async with AsyncExitStack() as stack:
+        checker = await stack.enter_async_context(settings.connect(engines.__getitem__, prompts))
+        answers = list(read_answers(path, columns, checker))
+        access = None
+        if settings.engines:
+            cache = out.parent / "completions.sqlite"
+            access = await stack.enter_async_context(Access(cache, f"grade {out.name}", budget))
+            engines.update(await access.open_all(settings.engines))
+            stack.enter_context(finish_on_interrupt(access))
+
+        async def grade(number: int) -> None:
+            graded[number] = await grade_text(checker, answers[number])
+
+        at_once = 64 + 2 * sum(engine.capacity for engine in engines.values())
+        try:
+            await run_bounded(range(len(answers)), grade, at_once)
+        except StoppedEarly as error:
+            raise StoppedEarly(f"{error} ({len(graded):,} of {len(answers):,} texts are graded)") from error
+        if access is not None:
+            usage = count_use(access.meters, access.spent())
+    grades = [graded[number] for number in range(len(answers))]
+    told = (describe(answer, *one) for answer, one in zip(answers, grades, strict=True))
+    write_file(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in told))
+    return make_report(answers, grades, usage)
+
+
+def read_answers(path: Path, columns: Columns, checker: Checker) -> Iterator[Answer]:
+    """The texts of a file. Raises DataError for the first row that is none."""
+    wanted = ProblemSettings(
+        path=str(path), question=columns.question, answer=columns.answer, answer_pattern=columns.answer_pattern
+    )
+    row = None
+    for row in read_rows(str(path)):
+        problem = make_problem(row, wanted, checker.columns)
+        if error := checker.gold_error(problem):
+            raise DataError(row.file, error, line=row.line, field=columns.answer)
+        name = row.values.get(columns.id, row.line)
+        value = column(row, columns.response)
+        texts = value if isinstance(value, list) else [value]
+        labels = read_labels(row, columns.label, len(texts)) if columns.label else [None] * len(texts)
+        for index, (text, label) in enumerate(zip(texts, labels, strict=True)):
+            if not isinstance(text, str):
+                raise DataError(row.file, f"must be text, not {text!r}"[:200], line=row.line, field=columns.response)
+            yield Answer(name, index if isinstance(value, list) else None, problem, text, label)
+    if row is None:
+        raise DataError(path, "is empty")
+
+
+def read_labels(row: Row, name: str, count: int) -> list[str | None]:
+    """Whether each text is `right` or `wrong`, None where nobody says. Raises DataError."""
+    value = column(row, name)
+    values = value if isinstance(value, list) else [value]
+    if len(values) != count:
+        raise DataError(row.file, f"has {len(values)} labels for {count} texts", line=row.line, field=name)
+    labels: list[str | None] = []
+    for told in values:
+        word = "" if told is None else str(told).strip().lower()
+        if word and word not in LABELS:
+            raise DataError(row.file, f"{told!r} is not one of {', '.join(LABELS)}", line=row.line, field=name)
+        labels.append(LABELS.get(word))
+    return labels
+
+
+async def grade_text(checker: Checker, answer: Answer) -> tuple[Grade | None, str | None]:
+    """The grade, or why there is none."""
+    try:
+        answer.text.encode()
+    except UnicodeEncodeError:
+        return Grade(verdict="unknown", extracted=None, reason="the text is not valid Unicode"), None
+    return await try_grade(checker, answer.problem, Completion(text=answer.text))
+
+
+def describe(answer: Answer, grade: Grade | None, failure: str | None) -> dict[str, Any]:
+    """The row of one text in the file of grades."""
+    which = {"id": answer.id} if answer.index is None else {"id": answer.id, "index": answer.index}
+    if grade is None:
+        return {**which, "verdict": "unknown", "extracted": None, "reason": failure, "failed": True}
+    told = {**which, **grade.model_dump(include={"verdict", "extracted", "reason"})}
+    return {**told, "opinions": [o.model_dump() for o in grade.opinions]} if grade.opinions else told
+
+
+def make_report(
+    answers: list[Answer], grades: list[tuple[Grade | None, str | None]], usage: Mapping[str, EngineUse]
+) -> GradeReport:
+    """Count verdicts, second opinions, and verdicts by label."""
+    verdicts = [grade.verdict if grade else "unknown" for grade, _ in grades]
+    counts = Counter(verdicts)
+    failures = [failure for _, failure in grades if failure is not None]
+    opinions = SecondOpinions()
+    for grade, _ in grades:
+        if grade is not None:
+            opinions.add(grade)
+    by_label = Counter((answer.label, verdict) for answer, verdict in zip(answers, verdicts, strict=True))
+    labels = {
+        label: {verdict: by_label[label, verdict] for verdict in ("correct", "wrong", "unknown")}
+        for label in ("right", "wrong")
+        if any(answer.label == label for answer in answers)
+    }
+    right = labels.get("right", {})
+    rate = measure_rate(right["wrong"], sum(right.values())) if right else opinions.measured
+    return GradeReport(
+        correct=counts["correct"],
+        wrong=counts["wrong"],
+        unknown=counts["unknown"],
+        failed=len(failures),
+        first_failure=failures[0] if failures else None,
+        second_opinions=opinions.table,
+        labels=labels,
+        false_negative_rate=rate,
+        usage=dict(usage),
+    )

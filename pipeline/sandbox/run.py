@@ -1,0 +1,90 @@
+"""Runs one command in the sandbox; nothing of it is left when this returns."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
+
+from pipeline.sandbox.command import build_command
+from pipeline.sandbox.limits import Limits, Outcome
+from pipeline.sandbox.seccomp import build_filter
+
+Reason = Literal["wall", "output"]
+
+
+async def run(command: Sequence[str], *, input: bytes = b"", limits: Limits, show: Iterable[str] = ()) -> Outcome:
+    """Run `command` with `input` as its standard input; `show`: files and folders it may read, at their own paths.
+
+    Raises ConfigError where a tool is missing. That the sandbox holds is `proof.prove`'s to find out.
+    """
+    program = _open_filter()
+    try:
+        line = build_command(command, limits, show, program)
+        process = await asyncio.create_subprocess_exec(
+            *line, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={}, cwd="/", pass_fds=(program,), start_new_session=True
+        )
+    finally:
+        os.close(program)
+    why: list[Reason] = []
+
+    def kill(reason: Reason) -> None:
+        """bubblewrap dies, the first process of its namespace with it, and with that every other."""
+        if why:
+            return
+        why.append(reason)
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+
+    timer = asyncio.get_running_loop().call_later(limits.wall, kill, "wall")
+    try:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        output, errors, _ = await asyncio.gather(
+            _read(process.stdout, limits.output, kill),
+            _read(process.stderr, limits.output, kill),
+            _feed(process, input),
+        )
+        status = await process.wait()
+    finally:
+        timer.cancel()
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.communicate()
+    return Outcome(why[0] if why else "itself", status, output, errors.decode(errors="replace"))
+
+
+def _open_filter() -> int:
+    """A pipe that holds the filter; it is read once. It has far less bytes than a pipe holds."""
+    reader, writer = os.pipe()
+    try:
+        os.write(writer, build_filter())
+    except BaseException:
+        os.close(reader)
+        raise
+    finally:
+        os.close(writer)
+    return reader
+
+
+async def _read(stream: asyncio.StreamReader, limit: int, kill: Callable[[Reason], None]) -> bytes:
+    """All of the stream up to `limit` bytes. Reads to the end in any case: a full pipe would hold up the others."""
+    kept = bytearray()
+    while chunk := await stream.read(2**16):
+        kept += chunk[: limit + 1 - len(kept)]
+        if len(kept) > limit:
+            kill("output")
+    return bytes(kept[:limit])
+
+
+async def _feed(process: Process, input: bytes) -> None:
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may end without reading all
+        process.stdin.write(input)
+        await process.stdin.drain()
+        process.stdin.close()
+        await process.stdin.wait_closed()
