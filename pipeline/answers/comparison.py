@@ -13,7 +13,7 @@ from typing import Literal
 from pipeline.answers import words
 from pipeline.answers.evaluation import NoValue, Value, add, evaluate, is_close, multiply, symbols, walk, widen
 from pipeline.answers.evaluation import context as precise
-from pipeline.answers.expressions import compare_expressions, compare_relations, rename, same_family
+from pipeline.answers.expressions import OTHER_NAMES, compare_expressions, compare_relations, rename, same_family
 from pipeline.answers.reading import (
     Clock,
     Date,
@@ -80,7 +80,10 @@ def _compare_reading(gold: Reading, answer: Reading, context: Context) -> Result
         nodes = [_family(meaning) for meaning in (first, second)]
         if nodes[0] and nodes[1] and (same := same_family(nodes[0], nodes[1])) is not None:
             return ("same", "the same family of values") if same else ("different", "another family of values")
-    return compare(first, second, context)
+    result = compare(first, second, context)
+    if gold.condition and answer.condition and result == ("unclear", OTHER_NAMES):
+        return "same", "the same but for the names of its parameters"
+    return result
 
 
 def _family(meaning: Meaning) -> list[Node] | None:
@@ -146,7 +149,16 @@ def compare_quantities(gold: Quantity, answer: Quantity, context: Context) -> Re
     return result
 
 
+def _infinite(node: Node) -> int:
+    """1 or -1 for an infinity, 0 for anything else."""
+    if isinstance(node, Apply) and node.name in ("neg", "+"):
+        return -_infinite(node.args[0]) if node.name == "neg" else _infinite(node.args[0])
+    return int(node == Symbol("infty"))
+
+
 def _compare_values(gold: Node, answer: Node, scale_gold: Fraction, scale_answer: Fraction, context: Context, bare_degrees: bool = True) -> Result:
+    if _infinite(gold) or _infinite(answer):
+        return ("same", "infinite") if _infinite(gold) == _infinite(answer) else ("different", "only one is infinite, or with another sign")
     if symbols(gold) or symbols(answer):
         if (scale_gold, scale_answer) != (1, 1):
             gold, answer = _scaled(gold, scale_gold), _scaled(answer, scale_answer)
@@ -499,6 +511,8 @@ def _compare_items(gold: Meaning, answer: Meaning, context: Context) -> Result:
     if gold.kind in ORDERED and answer.kind in ORDERED:
         result = _compare_in_order(gold, answer, context)
         if result[0] == "same" and gold.kind != answer.kind:
+            if gold.kind == "[]" and _is_increasing(gold):
+                return "different", "open ends instead of closed ones"
             return "unclear", f"the same items in other brackets: {gold.kind} and {answer.kind}"
         return result
     if gold.kind in ORDERED or answer.kind in ORDERED:
@@ -534,7 +548,7 @@ def _simplified(meaning: Meaning) -> Meaning:
                 items = tuple(Items("()", tuple(item.value for item in row)) for row in rows)  # type: ignore[union-attr]
     elif meaning.kind in ("list", "set") and len(items) > 1 and isinstance(items[0], Named):
         first = items[0]
-        if not any(isinstance(item, Named) for item in items[1:]) and not isinstance(first.value, Formula):
+        if all(isinstance(item, Quantity) for item in items[1:]) and isinstance(first.value, Quantity):
             items = (first.value, *items[1:])  # x = 1, 2, 3
     if meaning.kind in ("list", "set") and items and all(isinstance(item, Named) and isinstance(item.name, Group) for item in items):
         items = tuple(item.value for item in items)  # type: ignore[union-attr]
@@ -597,7 +611,9 @@ def _compare_one_of(several: Items, one: Meaning, context: Context, *, whole: st
     if "same" in outcomes:
         if whole == "gold":
             return "different", f"only one of {len(outcomes)} values"
-        if several.joined == "or" and "unclear" not in outcomes:
+        names = {_label(item.name) for item in several.items if isinstance(item, Named)}
+        one_name = len(names) == 1 and all(isinstance(item, Named) for item in several.items)
+        if (several.joined == "or" or one_name) and "unclear" not in outcomes:
             return "different", "other values besides the right one"
         return "unclear", "the right value is one of several given"
     if "unclear" in outcomes:
@@ -667,6 +683,15 @@ def _compare_unordered(gold: Items, answer: Items, context: Context) -> Result:
         if repeats:
             return "same", "the same items, some of them repeated"
     return "unclear", "items that cannot be compared"
+
+
+def _is_increasing(pair: Items) -> bool:
+    """Whether brackets hold two numbers, the smaller first, as those of an interval do."""
+    try:
+        values = [evaluate(item.node) for item in pair.items if isinstance(item, Quantity)]
+        return len(values) == len(pair.items) == 2 and bool(widen(values[0]) < widen(values[1]))
+    except (NoValue, TypeError):
+        return False
 
 
 def _compare_mixed(gold: Items, answer: Items, context: Context) -> Result:

@@ -29,6 +29,7 @@ from pipeline.answers.syntax import Apply, Group, Matrix, Node, Number, Relation
 Result = tuple[Literal["same", "different", "unclear"], str]
 WHOLE = frozenset("nmkjlNMK")
 """Letters that stand for whole numbers by custom."""
+OTHER_NAMES = "the same expression in other variables"
 POINTS = 7
 NEEDED = 3
 ONLY_WHOLE = frozenset({"!", "!!", "binom", "floor", "ceil", "mod", "sum", "prod", "gcd", "lcm"})
@@ -45,7 +46,9 @@ def compare_expressions(gold: Node, answer: Node) -> Result:
         return "unclear", "no common points where both have a value"
     if not outcome:
         if symbols(gold) != symbols(answer) and _same_but_for_names(gold, answer):
-            return "unclear", "the same expression in other variables"
+            return "unclear", OTHER_NAMES
+        if any(isinstance(part, Apply) and part.name == "call" for node in (gold, answer) for part in walk(node)):
+            return "unclear", "unknown functions or sequences that may be related"
         return "different", "another value for the same variables"
     negative = _agree(gold, answer, _points(names, whole, signed=True))
     if negative is False and not whole:
@@ -214,7 +217,8 @@ def _not_proportional(gold: Relation, answer: Relation) -> Result:
     names = sorted(symbols(gold))
     if gold.signs[0] in FLIPPED:
         for point in _points(names, frozenset(), signed=True):
-            if _holds(gold, point) != _holds(answer, point):
+            held = (_holds(gold, point), _holds(answer, point))
+            if None not in held and held[0] != held[1]:
                 return "different", "one holds where the other does not"
         return "unclear", "inequalities that cannot be compared"
     for one, other in ((gold, answer), (answer, gold)):

@@ -6,24 +6,43 @@ of them sentences that state an answer; only without those the end of the text.
 
 from __future__ import annotations
 
-import itertools
 import re
 
+from pipeline.answers.numerals import SCALES, SMALL, TENS
 from pipeline.answers.units import find_unit
 
 BETWEEN_BOXES = re.compile(
     r"(?:\s|\$|\\\[|\\\]|\\\(|\\\)|,|;|、|，|；|\\quad|\\qquad|\\ |\\,|\.|\band\b|\bor\b|和|或|与|及|&|[a-zA-Z]\s*(?:_\{?\d\}?)?\s*=|\\text\s*\{[^{}]{0,20}\}|\*\*)*"
 )
-MATH = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+MATH = re.compile(r"(?<!\\)\$\$(.+?)\$\$|(?<!\\)\$((?:[^$\n\\]|\\.)+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 CHUNK = re.compile(
     r"(?:[$€£¥￥]|\\\$)?\s*[-−]?\d[\d,]*(?:[.:：/]\d+)*\s*(?:%|％|°C?|[ap]\.?m\.?|元\s*\d+\s*角(?:\s*\d+\s*分)?|[A-Za-z]+(?:[/^][A-Za-z0-9]+)*|[点时]\s*(?:\d+\s*分|半)?|[\u4e00-\u9fff]{1,3}(?=[。.\s]*$)|[千万亿]?[元米克升]|小时|分钟)?",
     re.IGNORECASE,
 )
+_WORDS = "|".join(sorted([*SMALL, *TENS, *SCALES], key=len, reverse=True))
+SPELLED = re.compile(rf"\b(?:{_WORDS})(?:[\s-]+(?:and\s+)?(?:{_WORDS}))*\b", re.IGNORECASE)
 CONCLUSION = re.compile(
     r"(?:\b(?:is|are|equals|gives|get|obtain|be|=|has|have|by|of|at|for|value|when|only|exactly|total(?:s)?|to|costs?|needs?|takes?)\b|为|是|等于|得到?|有|即|=|共|:|：|剩下?|需要?)\s*(?P<answer>[^=]{1,200})$"
 )
 DENIED_AFTER = re.compile(r"\s*(?:[,，;]\s*(?:and\s+)?(?:not|rather than|instead of)\b|\b(?:rather than|instead of)\b|[,，]?\s*(?:而不是|而非|并非|不是))[^.。]*$")
 NOT_BUT = re.compile(r"\b(?:not|isn't)\b[^.;\n]{1,60}?\b(?:but|rather)\b\s*(?:rather\s+|it is\s+|is\s+)?|不是[^。\n]{1,40}?[,，]?\s*而是|instead of [^.\n,]{1,40},?\s*")
+JOINT = re.compile(r"\s*(?:,|;|、|，|；|and|or|和|或|与|及|,\s*and|,\s*or|或者)\s*")
+CLAIMED = re.compile(
+    r"(?:\b(?:is|are|be|equals?|gives?|get|obtain|have|has|so|hence|thus|therefore|that|exactly|only)|[为是于得有即共故则：:=,，]|所以|因此|方程|范围|[\u4e00-\u9fff])\s*$"
+)
+"""What stands before the answer of a sentence that states one."""
+IFF = re.compile(r"\bif and only if\b\s*([^=,.]{1,40}?)[.\s]*$|当且仅当\s*([^=，,。]{1,30}?)\s*时?(?:[，,][^=]{0,12})?[。.\s]*$")
+EXTREMUM = re.compile(r"\b(?:the )?(?:maximum|minimum|largest|smallest|max|min)\b|最[大小]值", re.IGNORECASE)
+JOINED_BY_OF = re.compile(r"\b(?:of|in|from|for|where|on)\s*$")
+PARAMETERS = re.compile(
+    r"[,，]?\s*[(（]?\s*(?:\b(?:for (?:all|any|every|some|each|an?)|where|with|namely|since|because)\b|其中|因为|(?:\$|\\\()?\s*[a-z]\s*\\in\s*\\math)[^=]*$"
+)
+"""What a sentence says of its parameters at its end."""
+NOTHING = re.compile(
+    r"\bno (?:such |real |positive |integer |integral |prime |natural )*(?:solutions?|numbers?|integers?|functions?|values?|pairs?|triples?)(?: exists?)?(?=[\s.]*$)|\bno such\b[^.$]{0,40}(?=[\s.]*$)|\b(?:does|do) not exist(?=[\s.]*$)|(?:无解|不存在|没有解)(?=[^，,。=]{0,20}[.。]*$)"
+)
+LONGEST_LINE = 500
+"""Characters of a last line that may still be the statement of an answer."""
 THINKING = re.compile(r"</think(?:ing)?>|<\|/?think\|>")
 THEREFORE = re.compile(r"^\s*(?:\*\*)?(?:so|thus|hence|therefore|then|in conclusion|finally|consequently|as a result|因此|所以|故|综上|综上所述|从而|于是|则)[\s,，:：]*", re.IGNORECASE)
 
@@ -81,10 +100,11 @@ def _unit_after(tail: str) -> str:
     plain = re.sub(r"^(?:\\[,;! \)\]]|~|[\s$])+", "", tail)
     if found := re.match(r"\\?%|percent\b|pct\b|\^\{?\\circ\}?|°|\\(?:text|mathrm|mbox|textbf)\s*\{([^{}]{1,30})\}(?:\^\{?[23]\}?)?", plain):
         return found[0]
-    for words in re.finditer(r"(?:[A-Za-z]+(?:\^\{?[23]\}?)?(?:/[A-Za-z]+(?:\^\{?2\}?)?)?|square [a-z]+|cubic [a-z]+|[\u4e00-\u9fff]{1,4})", plain[:30]):
-        if words.start() == 0:
-            found_units = [words[0][:size] for size in range(len(words[0]), 0, -1)] if not words[0].isascii() else [words[0]]
-            return next((unit for unit in found_units if find_unit(unit)), "")
+    if words := re.match(r"(?:[A-Za-z]+(?:\^\{?[23]\}?)?(?:\s*/\s*|\s+|(?=[^A-Za-z]|$))){1,4}", plain[:60]):
+        split = words[0].split()
+        return next((unit for size in range(len(split), 0, -1) if find_unit(unit := " ".join(split[:size]).strip(" .,"))), "")
+    if words := re.match(r"[\u4e00-\u9fff]{1,5}", plain):
+        return next((words[0][:size] for size in range(len(words[0]), 0, -1) if find_unit(words[0][:size])), "")
     return ""
 
 
@@ -102,17 +122,19 @@ def strip_denied(answer: str) -> str:
 def candidates(statement: str) -> list[str]:
     """Forms of a stated answer to read, the whole first: then the mathematics in it, then what stands before a comma."""
     statement = strip_denied(statement.strip())
+    if len(statement) > LONGEST_LINE:
+        return [statement]
     found = [statement]
     matches = [*MATH.finditer(statement)]
     parts = [next(filter(None, match.groups())) for match in matches]
+    if parts and not statement[: matches[0].start()].strip(" *:：_") and len(parts) > 1:
+        found.append(_first_group(statement, matches))
     if len(parts) == 1:
         tail = statement[matches[0].end() :]
-        unit = re.match(r"\s*(\\?%|percent\b|[A-Za-z]+(?:\^?[23])?|[\u4e00-\u9fff]{1,5})\s*[.。]?\s*$", tail)
-        found.append(f"{parts[0]} {unit[1]}" if unit else parts[0])
+        unit = _unit_after(tail)
+        found.append(f"{parts[0]} {unit}" if unit else parts[0])
     elif len(parts) > 1:
-        between = [statement[a.end() : b.start()] for a, b in itertools.pairwise(matches)]
-        if all(re.fullmatch(r"\s*(?:,|;|、|，|and|or|和|或|与|及|,\s*and|,\s*or)\s*", piece) for piece in between):
-            found.append(", ".join(parts))
+        found.append(_last_group(statement, matches)[0])
     if sentence := re.match(r"(.+?[^\d\s])[.。]\s+[A-Z\u4e00-\u9fff].*$|(.+?)(?:,|，|\s)(?:because|since|so that|因为|由于)\b.*$", statement, re.DOTALL):
         found.append(next(filter(None, sentence.groups())))
     chunks = [match[0].strip() for match in CHUNK.finditer(statement)] if not parts else []
@@ -121,25 +143,77 @@ def candidates(statement: str) -> list[str]:
     if ended := CONCLUSION.search(statement.rstrip(" .。")):
         found.append(ended["answer"])
     found.append(re.sub(r"^[^\d\\$(\[{]*[\u4e00-\u9fff]\s*(?=[\d\\$(\[{-])", "", statement))
-    return list(dict.fromkeys(part.strip() for part in found if part.strip()))
+    if spelled := [match for match in SPELLED.finditer(statement) if match[0].lower() not in ("one", "a half")]:
+        found += [spelled[0][0]] if len(spelled) == 1 and not re.search(r"\d", statement) else []
+    return _balanced(found)
 
 
-def conclusion(text: str) -> list[str]:
-    """Candidates from the last line of a text without any mark: the line itself, then how its sentence ends."""
-    lines = [line.strip() for line in text.strip().splitlines() if line.strip(" $`*\\[]()")]
-    if not lines:
-        return []
+def conclusion(text: str) -> tuple[list[str], bool]:
+    """(forms of the answer, whether they are sure) from the last line of a text without any mark.
+
+    Sure is a line that is nothing but an answer, and a sentence that ends in `is …`, `= …`, `为…` or the like.
+    """
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip(" $`*\\[]().。")]
+    if not lines or len(lines[-1]) > LONGEST_LINE:
+        return [], False
     last = strip_denied(THEREFORE.sub("", lines[-1]).strip())
-    found = [last] if len(last) <= 200 else []
-    sentence = re.split(r"(?<=[^\d\s])[.。!]\s+(?=[A-Z\u4e00-\u9fff])|。(?=.)", last)[-1].strip()
-    parts = [next(filter(None, match.groups())) for match in MATH.finditer(sentence)]
-    if len(parts) == 1:
-        found += candidates(sentence)[1:]
-    if ended := CONCLUSION.search(sentence.rstrip(" .。")):
-        found += candidates(ended["answer"])
-    if parts:
-        found.append(parts[-1])
-    return list(dict.fromkeys(found))
+    sentence = THEREFORE.sub("", re.split(r"(?<=[^\d\s])[.。!]\s+(?=[A-Z\u4e00-\u9fff])|。(?=.)", last)[-1].strip())
+    sentence = PARAMETERS.sub("", sentence) or sentence
+    if none := NOTHING.search(sentence):
+        return ["不存在" if "不存在" in none[0] else "no solution"], True
+    if iff := IFF.search(sentence):
+        return _balanced([(iff[1] or iff[2]).replace("$", "")]), True
+    labels = list(EXTREMUM.finditer(sentence))
+    if len(labels) > 1:
+        return _balanced([re.sub(r"\((?:at|when)\b[^()]*\)", "", sentence[labels[0].start() :])]), True
+    matches = [*MATH.finditer(sentence)]
+    if not matches:
+        ended = [match["answer"] for match in [CONCLUSION.search(sentence.rstrip(" .。"))] if match]
+        forms = [last, *ended, *candidates(sentence)]
+        return _balanced(forms), True
+    group, before = _last_group(sentence, matches)
+    after = sentence[matches[-1].end() :]
+    if len(matches) == 1 and not before.strip():
+        return _balanced([last, *candidates(sentence)]), True
+    if re.search(r"\d", after) and (ended := CONCLUSION.search(after.rstrip(" .。"))):
+        return _balanced([ended["answer"], *candidates(ended["answer"])]), True
+    unit = _unit_after(after)
+    while not CLAIMED.search(before) and "=" not in group and len(matches) > 1 and JOINED_BY_OF.search(before):
+        matches = [match for match in matches if match.start() < len(before)]  # `$s$, the mean of $a$ and $b$`
+        if not matches:
+            break
+        group, before = _last_group(sentence, matches)
+        after = ""
+    sure = bool(re.fullmatch(r"[^,;，；$]{0,60}[.。]?\s*", after)) and bool(CLAIMED.search(before))
+    forms = [f"{group} {unit}"] if unit else []
+    ends = not after.strip(" .。$") and (len(lines) == 1 or "=" in group or bool(THEREFORE.match(lines[-1])))
+    return _balanced([*([sentence] if len(matches) == 1 else []), *forms, group]), sure or ends
+
+
+def _last_group(sentence: str, matches: list[re.Match[str]]) -> tuple[str, str]:
+    """(the last pieces of mathematics that commas and the like join, what stands before them)."""
+    first = len(matches) - 1
+    joints: list[str] = []
+    while first and JOINT.fullmatch(joint := sentence[matches[first - 1].end() : matches[first].start()]):
+        joints.insert(0, " or " if re.search(r"or|或", joint) else ", ")
+        first -= 1
+    parts = [next(filter(None, match.groups())) for match in matches[first:]]
+    joined = parts[0] + "".join(joint + part for joint, part in zip(joints, parts[1:], strict=True))
+    return joined, sentence[: matches[first].start()]
+
+
+def _first_group(sentence: str, matches: list[re.Match[str]]) -> str:
+    """The first pieces of mathematics that commas and the like join."""
+    last = 0
+    while last + 1 < len(matches) and JOINT.fullmatch(sentence[matches[last].end() : matches[last + 1].start()]):
+        last += 1
+    return _last_group(sentence, matches[: last + 1])[0]
+
+
+def _balanced(forms: list[str]) -> list[str]:
+    """Forms without half a formula."""
+    whole = [form for form in forms if form.count("{") == form.count("}") and (form.replace("\\$", "").count("$") + 1) % 2 or form.count("$") == 1]
+    return list(dict.fromkeys(form.strip() for form in whole if form.strip()))
 
 
 def last_number(text: str) -> str | None:

@@ -81,7 +81,7 @@ def normalise(text: str) -> str:
     )
     text = re.sub(r"(?<=\d)\s*(?:to|比)\s*(?=\d)", ":", text)
     text = re.sub(r"(?<=[\d})])\s*‹?\s*(?:percent(?:age)?(?: points?)?|pct|per cent|个百分点)\b\s*›?", "% ", text)
-    text = re.sub(r"›\s+\^", "›^", text)
+    text = re.sub(r"(?<=[A-Za-z›])\s+\^", "^", text)
     text = text.replace("\\lbrace", "\\{").replace("\\rbrace", "\\}")
     text = re.sub(r"\\([A-Za-z]+)\*?", _rename, text)
     return " ".join(text.split())
@@ -100,6 +100,9 @@ def _unmark(text: str) -> str:
 
 def _quote(match: re.Match[str]) -> str:
     inner = match[1].strip()
+    after_number = re.search(r"[\d}]\s*$", match.string[max(0, match.start() - 3) : match.start()])
+    if after_number and inner in ("m", "g", "s", "h", "L", "l", "t", "J", "N", "W"):
+        return f" ‹{inner}› "
     if re.fullmatch(r"[A-Za-z]", inner) or inner in FUNCTIONS:
         return f"\\{inner} " if inner in FUNCTIONS else f" {inner} "
     if not inner or not re.search(r"[^\W\d_]", inner):

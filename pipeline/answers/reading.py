@@ -12,6 +12,8 @@ from functools import lru_cache
 
 from pipeline.answers import words
 from pipeline.answers.evaluation import NoValue, children, evaluate, is_close, walk
+from pipeline.answers.expressions import compare_expressions
+from pipeline.answers.matrices import to_matrix
 from pipeline.answers.notation import normalise
 from pipeline.answers.numerals import HAN_RUN, read_numeral
 from pipeline.answers.surroundings import HAN_ONLY, read_compound, split_condition, split_unit, tidy
@@ -153,7 +155,7 @@ def _read_plain(body: str, condition: str) -> list[Reading]:
     """Readings of mathematics without a unit, one for each style that matters."""
     body = body.strip()
     if HAN_ONLY.search(body):
-        body = HAN_RUN.sub(lambda m: f"({number})" if (number := read_numeral(m[0])) is not None else m[0], body)
+        body = re.sub(HAN_RUN.pattern + r"(?![\u4e00-\u9fff])", lambda m: f"({number})" if (number := read_numeral(m[0])) is not None else m[0], body)
     style = Style()
     first = to_meaning(parse(body, style))
     readings = [Reading(first, condition)]
@@ -173,8 +175,17 @@ def _read_plain(body: str, condition: str) -> list[Reading]:
 
 def to_meaning(node: Node) -> Meaning:
     """What a tree means. Raises Unreadable for words in the middle of mathematics."""
+    signs = sum(isinstance(part, Apply) and part.name in ("pm", "mp") for part in walk(node))
+    if signs and isinstance(node, Group | Relation) and not (isinstance(node, Group) and node.kind in ("list", "set")):
+        if signs > 1 and isinstance(node, Group):
+            raise Unreadable("several signs ± in one tuple")
+        if isinstance(node, Group) or not is_name(node.sides[0]):
+            return Items("list", tuple(to_meaning(_choose_sign(node, sign)) for sign in (1, -1)))
     if isinstance(node, Group):
         kept = tuple(to_meaning(item) for item in node.items)
+        wordy = [isinstance(item, Phrase) for item in kept]
+        if any(wordy) and not all(wordy):
+            raise Unreadable("words among mathematics")
         return Items(node.kind, kept, node.joined)
     if isinstance(node, Matrix):
         return Items("matrix", tuple(Items("()", tuple(map(to_meaning, row))) for row in node.rows))
@@ -203,6 +214,8 @@ def to_meaning(node: Node) -> Meaning:
             return Quantity(right, find_unit(CURRENCIES[left.text]))
         if isinstance(right, Word) and not _has_words(left):
             return Quantity(left, find_unit(right.text), "" if find_unit(right.text) else right.text)
+    if (matrix := to_matrix(node)) is not None:
+        return to_meaning(matrix)
     if _has_words(node):
         raise Unreadable("words in the middle of mathematics")
     if isinstance(node, Apply) and node.name == "call" and len(node.args) > 2 and all(map(is_constant, node.args[1:])):
@@ -236,6 +249,9 @@ def _relation(node: Relation) -> Meaning:
             return Quantity(first)
         if all(map(is_constant, node.sides)) and not any(isinstance(side, Group | Matrix) for side in node.sides):
             return Quantity(node.sides[-1]) if _all_equal(node.sides) else Formula(node)
+    if set(node.signs) <= {"=", "~="} and not any(isinstance(side, Group | Matrix) for side in node.sides):
+        if all(compare_expressions(node.sides[0], side)[0] == "same" for side in node.sides[1:]):
+            return Quantity(node.sides[-1])  # a chain of transformations
     return Formula(node)
 
 
@@ -255,9 +271,14 @@ def is_name(node: Node) -> bool:
     if isinstance(node, Apply):
         if node.name == "call":
             return True
+        if node.name in ("sin", "cos", "tan", "cot"):
+            return not is_constant(node)
+        if node.name == "^":
+            return is_name(node.args[0]) and isinstance(node.args[1], Number) and not isinstance(node.args[0], Symbol)
         if node.name in ("*", "abs", ":", "/", "+", "cup", "cap", "setminus"):
-            capitals = all(
-                isinstance(part, Symbol) and _is_label(part.name) for part in walk(node) if not isinstance(part, Apply)
+            leaves = [part for part in walk(node) if not isinstance(part, Apply)]
+            capitals = isinstance(leaves[0], Symbol) and all(
+                isinstance(part, Number) or (isinstance(part, Symbol) and _is_label(part.name)) for part in leaves
             )
             return capitals or (node.name == "*" and any(isinstance(part, Word) for part in node.args))
         return node.name in ("sin", "cos", "tan", "max", "min", "deg", "gcd", "det") and all(
@@ -292,6 +313,10 @@ def _choose_sign(node: Node, sign: int) -> Node:
         if node.name in ("pm", "mp"):
             return Apply("neg", args) if (sign < 0) == (node.name == "pm") else args[0]
         return Apply(node.name, args)
+    if isinstance(node, Group):
+        return Group(node.kind, tuple(_choose_sign(item, sign) for item in node.items), node.joined)
+    if isinstance(node, Relation):
+        return Relation(tuple(_choose_sign(side, sign) for side in node.sides), node.signs)
     return node
 
 

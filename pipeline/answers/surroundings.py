@@ -13,21 +13,21 @@ SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, 
 LABELS = (
     (
         re.compile(
-            r"(?:the\s+)?\b(?:maximum|max|greatest|largest)(?:\s+value)?(?=\s*(?:is|=|:|of|-?\d|\\frac|\\sqrt))\s*(?:is|=|:|of)?|(?:最大值)\s*(?:为|是|等于|=|:)?",
+            r"(?:the\s+)?\b(?:maximum|max|greatest|largest)(?:\s+value)?(?=\s*(?:is|=|:|of|-?\d|\\))\s*(?:is|=|:|of)?|(?:最大值)\s*(?:为|是|等于|=|:)?",
             re.IGNORECASE,
         ),
-        " Mx = ",
+        " ‹largest› = ",
     ),
     (
         re.compile(
-            r"(?:the\s+)?\b(?:minimum|min|least|smallest)(?:\s+value)?(?=\s*(?:is|=|:|of|-?\d|\\frac|\\sqrt))\s*(?:is|=|:|of)?|(?:最小值)\s*(?:为|是|等于|=|:)?",
+            r"(?:the\s+)?\b(?:minimum|min|least|smallest)(?:\s+value)?(?=\s*(?:is|=|:|of|-?\d|\\))\s*(?:is|=|:|of)?|(?:最小值)\s*(?:为|是|等于|=|:)?",
             re.IGNORECASE,
         ),
-        " Mn = ",
+        " ‹smallest› = ",
     ),
 )
 LEAD = re.compile(
-    r"^(?:(?:so|thus|hence|therefore|then|we get|we have|it is|it's|is|are|equals?|equal to|exactly|about|approximately|approx\.?|roughly|only|a total of|"
+    r"^(?:‹?\s*(?:all|any|every|each)(?:\s+(?:integers?|real numbers?|positive integers?|values?(?: of)?|numbers?))*\s*›?(?=\s*[a-z]\s*[<>=!])\s*|(?:so|thus|hence|therefore|then|we get|we have|it is|it's|is|are|equals?|equal to|exactly|about|approximately|approx\.?|roughly|only|a total of|"
     r"there (?:are|is)|answer|final answer|the|value|solutions?(?: set)?|roots?|ordered pairs?|points?|the answer is|solution is|共有|一共有|一共|共|有|约为?|大约|等于|是|为|即|得到?|取值范围(?:是|为)?|解集(?:是|为)|答案?(?:是|为)?)(?=[\s:=\d(\[{\\-]|$)[\s:]*|[=:~]+\s*)",
     re.IGNORECASE,
 )
@@ -36,7 +36,7 @@ LEAD_HAN = re.compile(
 )
 CONDITIONS = re.compile(
     r"[,;]?\s*\(?\s*‹?\s*(?:(?:where|with|for|when|其中|当|for all|for any|for every|for some|if)\s*›?\s*)?(?:(?:all|any|every|some|real|integers?|整数|任意|‹[^‹›]{0,30}›)\s*)*"
-    r"(?P<names>[a-zA-Z](?:_\w)?(?:\s*,\s*[a-zA-Z](?:_\w)?)*)\s*(?:\\in\s*(?P<set>\\(?:integers|reals|naturals|rationals|complexes)\s*\^?\{?[+*]?\}?(?:_\{?[+>=0]+\}?)?)|(?:是|为)\s*(?P<han>整数|任意整数|正整数|自然数|任意实数|实数)|‹?\s*(?:is|are)\s+(?:an?\s+|any\s+|all\s+)*(?P<word>integers?|real(?: numbers?)?|positive integers?|constants?|natural numbers?)\s*›?)\s*›?\s*\)?\s*\.?$"
+    r"(?<![A-Za-z\\])(?P<names>[a-zA-Z](?:_\w)?(?:\s*,\s*[a-zA-Z](?:_\w)?)*)\s*(?:\\in\s*(?P<set>\\(?:integers|reals|naturals|rationals|complexes)\s*\^?\{?[+*]?\}?(?:_\{?[+>=0]+\}?)?)|(?:是|为)\s*(?P<han>整数|任意整数|正整数|自然数|任意实数|实数)|‹?\s*(?:is|are)\s+(?:an?\s+|any\s+|all\s+)*(?P<word>integers?|real(?: numbers?)?|positive integers?|constants?|natural numbers?)\s*›?)\s*›?\s*\)?\s*\.?$"
 )
 CONDITIONS_PLAIN = re.compile(
     r"[,;]?\s*\(?\s*‹?\s*\b(?:where|for (?:all|any|every|some|each)|for real|with)\b\s*›?[^=]*$|[,;]?\s*‹?(?:其中|对任意|对所有)[^=]*$|\s*\((?:[^()=]*(?:整数|实数|常数|integer|real|constant|any)[^()=]*)\)\s*$"
@@ -47,6 +47,8 @@ COMPOUND_PART = re.compile(
 TAIL_TOKEN = re.compile(
     r"‹[^‹›]*›|\\deg\s*[CF]?|\\dollar|\\[A-Za-z]+|[A-Za-zµ]+|[°$€£¥￥¢₹]|[\u4e00-\u9fff]+|\^\s*\{?\s*[23]\s*\}?|/|\.|\s+|."
 )
+CLAIM = re.compile(r"[为是不奇偶整质素倍]|\b(?:is|are|not|odd|even|prime|integers?|if|where|when|for|all|any|real|positive|negative)\b")
+"""Words after an expression in variables that say something of them."""
 NOT_A_NOUN = re.compile(
     r"(?:and|or|cup|mod|sin|cos|tan|log|ln|sqrt|pi|percent|percentage|pct|per cent)\b|‹\s*(?:and|or|percent)\b|或|和|且|与|及"
 )
@@ -70,6 +72,10 @@ def tidy(plain: str) -> str:
             break
     plain = re.sub(r"(?<=\d)\s*(万|亿|百万|千万)(?![\u4e00-\u9fff]*\d)", lambda m: f"*{HAN_SCALES[m[1]]} ", plain)
     plain = re.sub(r"(?<=[\d}])\s*‹?\s*\b(hundred|thousand|million|billion|trillion)\b", lambda m: f"*{SCALES[m[1].lower()]} ", plain, flags=re.IGNORECASE) if re.match(r"[-\d\\$€£]", plain) else plain
+    if builder := re.match(r"^\\\{\s*\(?[\w, ]+\)?\s*(?:\\in\s*\\reals\s*)?(?:\||:)\s*([^|]*)\\\}$", plain):
+        plain = builder[1].strip()
+    plain = re.sub(r"‹?\s*\bfor (?:all|every|each|any) (?:real |positive |integers? |numbers? )*›?\s*[a-z]\b(?=\s*(?:,|;|or\b|and\b|‹\s*(?:or|and)))", " ", plain)
+    plain = re.sub(r"\((?:at|when|当)\b[^()]*\)", " ", plain)
     for pattern, label in LABELS:
         plain = pattern.sub(lambda _, label=label: label, plain)
     if HAN_ONLY.search(plain) and (lead := LEAD_HAN.match(plain)) and not re.search(r"[\d=]", lead[0]):
@@ -127,6 +133,7 @@ def read_compound(plain: str) -> tuple[Fraction, Unit] | None:
 def split_unit(plain: str) -> list[tuple[str, Unit | None, str, bool]]:
     """Ways to split a text into (mathematics, unit, noun, whether unlikely), the likeliest first."""
     options: list[tuple[str, Unit | None, str, bool]] = []
+    letters = ""
     for start in _tail_starts(plain):
         body, tail = plain[:start].strip(), plain[start:].strip(" .")
         if not re.search(r"[\d)}\]a-zA-Z%]$", body):
@@ -143,12 +150,14 @@ def split_unit(plain: str) -> list[tuple[str, Unit | None, str, bool]]:
         if tail.startswith("\\deg"):
             continue
         word = re.match(r"[A-Za-z]+", tail)
+        if CLAIM.search(tail) and re.search(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])", body):
+            break
         noun = "‹" in tail or HAN_ONLY.search(tail) or any(len(run) >= 3 for run in re.findall(r"[A-Za-z]+", tail))
         if noun and not NOT_A_NOUN.match(tail) and not (word and len(word[0]) == 1):
             options.append((body, None, tail, False))
             break
     if options and not options[0][3]:
-        return [*options, (plain, None, "", True)]
+        return options if options[0][1] and len(letters) != 1 else [*options, (plain, None, "", True)]
     return [(plain, None, "", False), *options]
 
 

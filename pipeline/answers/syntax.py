@@ -38,6 +38,7 @@ WORDY = FUNCTIONS | {
     "inf",
     "oo",
 }
+SHORT_WORDS = frozenset("by is of we at in on to so be an as if it the for are has get see no".split())
 RELATIONS = (
     "<=",
     ">=",
@@ -664,13 +665,26 @@ class _Parser:
         if run in ("sqrt", "pi", "infty", "infinity", "inf", "oo"):
             self.at = found.end()
             return self.root() if run == "sqrt" else Symbol("pi" if run == "pi" else "infty")
-        if run == "C" and self.match(r"C\s*_\s*\{?\s*(\d+|n)\s*\}?\s*\^\s*\{?\s*(\w+)\s*\}?"):
-            raise Unreadable("a combination")
+        if choice := self.match(r"([CA])\s*_\s*(?:\{\s*(\w+)\s*\}|(\w))\s*\^\s*(?:\{\s*(\w+)\s*\}|(\w))|(C)\s*(?=\(\s*\d+\s*,\s*\d+\s*\))"):
+            return self.choice(choice)
+        if run.lower() in SHORT_WORDS and self.peeks(run + r"(?:\s+[A-Za-z\\]|\s*,)"):
+            self.at = found.end()
+            return Word(run)
         if not run.isascii() or (len(run) >= 3 and not _is_product(run)):
             self.at = found.end()
             return Word(run)
         self.at += 1
         return self.subscripted(run[0])
+
+    def choice(self, found: re.Match[str]) -> Node:
+        """`C_{10}^{3}` combinations, `A_{10}^{3}` arrangements, `C(10, 3)`."""
+        if found[6]:
+            pair = self.bracketed()
+            assert isinstance(pair, Group)
+            return Apply("binom", pair.items)
+        above, below = (parse(part) for part in (found[2] or found[3], found[4] or found[5]))
+        chosen = Apply("binom", (above, below))
+        return chosen if found[1] == "C" else Apply("*", (chosen, Apply("!", (below,))))
 
     def subscripted(self, name: str) -> Node:
         """A symbol with its subscript and primes; `f(…)` as a call where `f` is a function's letter."""
@@ -691,6 +705,8 @@ class _Parser:
         called = (
             r"\(" if name[0] in "fgFGPQWVRS" and name[1:].strip("_'0123456789") == "" else r"\((?=\s*[a-z]\s*\)\s*=)"
         )
+        if name in ("zeta", "Gamma", "phi"):
+            called = r"\("
         if name not in CONSTANTS and self.peeks(called):
             inner = self.bracketed()
             args = inner.items if isinstance(inner, Group) and inner.kind == "()" else (inner,)

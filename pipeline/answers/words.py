@@ -16,7 +16,8 @@ way: north 北 | south 南 | east 东 | west 西
 shape: circle 圆 圆形 | ellipse 椭圆 | parabola 抛物线 | hyperbola 双曲线 | line 直线 | square 正方形 | rectangle 长方形 矩形 | rhombus 菱形 | trapezoid trapezium 梯形 | parallelogram 平行四边形
 triangle: acute 锐角三角形 | obtuse 钝角三角形 | right 直角三角形 | isosceles 等腰三角形 | equilateral 等边三角形 正三角形
 size: greater larger bigger 大于 | less smaller 小于 | equal same 相等 等于
-existence: none dne nonexistent 无 不存在 无解 没有
+existence: none dne nonexistent 无 不存在 无解 没有 | exists 存在
+primality: prime 素数 质数 | composite 合数
 """
 _EMPTY = re.compile(
     r"(?:there (?:is|are|exists?) )?no (?:such |real |positive |integer |integral )*(?:\w+ )?(?:solutions?|numbers?|values?|integers?|functions?|pairs?|triples?)?(?: exists?)?"
@@ -48,6 +49,11 @@ def split_words(text: str) -> tuple[str, ...]:
 def read_class(text: str) -> tuple[str, int] | None:
     """(class, which) of a known answer in words, the same for all its synonyms."""
     plain = " ".join(split_words(text))
+    plain = re.sub(r"^(?:all |every |any |任意|所有)?(?:[a-z] (?:is |must be |为|是)|[a-z] ?(?:为|是))", "", plain)
+    if found := re.fullmatch(
+        r"(?:all |every |any |全体|所有|任意)?(odd|even|prime)s?(?: (?:integers?|numbers?|[a-z]))*|(?:全体|所有|任意)(奇数|偶数|素数|质数)[a-z]?", plain
+    ):
+        plain = found[1] or found[2]
     if plain in KNOWN:
         return KNOWN[plain]
     return KNOWN["none"] if _EMPTY.fullmatch(plain) and plain != "no" else None

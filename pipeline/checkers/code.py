@@ -10,12 +10,14 @@ import asyncio
 import json
 import os
 import signal
+import sys
 import sysconfig
 from typing import Any, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, JsonValue, PositiveFloat, PositiveInt
 
-from pipeline.checkers.base import Checker, CheckerSettings
+from pipeline.checkers.base import Checker, CheckerSettings, EngineOf
+from pipeline.prompts import Prompts
 from pipeline.sandbox import exam
 from pipeline.sandbox.command import python_command, python_folders
 from pipeline.sandbox.limits import MIB, Limits, Outcome
@@ -60,6 +62,10 @@ class Settings(CheckerSettings):
 
     def create(self) -> Checker:
         return Code(self)
+
+    def fingerprint(self, engine_of: EngineOf, prompts: Prompts) -> JsonValue:
+        """Nothing depends on the number of workers; much depends on the version of Python."""
+        return {**self.model_dump(mode="json", exclude={"workers"}), "python": list(sys.version_info[:2])}
 
 
 class Code(Checker):

@@ -28,6 +28,8 @@ MAX_LENGTH = 1000
 """Characters beyond which a final answer is not read."""
 
 
+WORDS = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}|\\text|\\\$|[\u4e00-\u9fff]")
+"""Words and units, which math-verify leaves out of account."""
 CORRECTED = re.compile(
     r"(?:final answer|correct|instead|should be|mistake|wrong|最终|正确|应为|应该|改为|错)[^\n]{0,200}\\f?boxed(?!.*\\f?boxed)",
     re.IGNORECASE | re.DOTALL,
@@ -105,12 +107,10 @@ class Math(Checker):
         found += [Statement(tuple(extraction.candidates(marked))) for marked in self.settings.find_marked(text)]
         if not found:
             found = [Statement(tuple(extraction.candidates(told))) for told in self.settings.find_phrases(text)]
-        if not found and (forms := extraction.conclusion(text)):
-            lines = [line for line in text.splitlines() if line.strip()]
-            firm = len(lines) == 1 or bool(extraction.THEREFORE.match(lines[-1]))
-            found = [Statement(tuple(forms), firm=firm)]
-            if all(_try_read(form) is None for form in forms):
-                found = []
+        if not found:
+            forms, firm = extraction.conclusion(text)
+            if any(_try_read(form) is not None for form in forms):
+                found = [Statement(tuple(forms), firm=firm)]
         if not found and self.settings.last_number and (guess := extraction.last_number(text)):
             found = [Statement((guess,), firm=False)]
         return [statement for statement in found if statement.forms], boxes
@@ -169,7 +169,7 @@ class Math(Checker):
             if second in ("same", "timeout"):
                 return "unclear", f"{why}; {told}"
             return "different", why
-        if second == "same":
+        if second == "same" and not WORDS.search(gold + answer):
             return "same", told
         return "unclear", f"{why}; {told}"
 

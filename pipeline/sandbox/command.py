@@ -98,9 +98,10 @@ def _mounts(show: Iterable[str], scratch: int) -> list[str]:
 def _limited(limits: Limits) -> list[str]:
     """Set inside, where processes are counted by themselves (Linux 5.14) and not with all others of the user.
 
-    The clock inside is for the moment before bubblewrap follows its parent into death: even then it ends.
+    The clock inside is for a parent that is killed in the moment before bubblewrap binds its life to it.
     """
     return [
-        find_tool("timeout"), "--foreground", "--signal=KILL", str(limits.wall + GRACE), find_tool("prlimit"), f"--cpu={limits.cpu}:{limits.cpu + 1}", f"--as={limits.memory}", "--core=0",
+        find_tool("timeout"), "--foreground", "--signal=KILL", str(limits.wall + GRACE),
+        find_tool("prlimit"), f"--cpu={limits.cpu}:{limits.cpu + 1}", f"--as={limits.memory}", "--core=0",
         f"--nproc={limits.processes}", f"--nofile={limits.files}", f"--fsize={limits.scratch}", "--msgqueue=0", "--",
     ]  # fmt: skip

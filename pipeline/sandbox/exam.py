@@ -9,8 +9,8 @@ interpreter. Code written against this very file can search its callers' variabl
 while a test calls it, and an object that claims to equal everything passes tests that compare with it.
 
 In:  two parts, each as 4 bytes of length and JSON: {prelude, answer, packages} and {tests, entry_point}.
-Out: one JSON object; `outcome` is "passed", "raised" (with where, kind, family, told), "ended" (with signal, status,
-cpu) or "forged".
+Out: one JSON object; `outcome` is "passed" (tests), "raised" (where, kind, family, said, line, source), "ended"
+(signal, status, cpu) or "forged".
 """
 
 from __future__ import annotations

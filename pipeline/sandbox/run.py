@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
@@ -23,39 +24,53 @@ async def run(command: Sequence[str], *, input: bytes = b"", limits: Limits, sho
     """
     program = _open_filter()
     try:
-        line = build_command(command, limits, show, program)
-        process = await asyncio.create_subprocess_exec(
-            *line, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={}, cwd="/", pass_fds=(program,), start_new_session=True
-        )
+        process = await _start(build_command(command, limits, show, program), program)
     finally:
         os.close(program)
     why: list[Reason] = []
 
     def kill(reason: Reason) -> None:
-        """bubblewrap dies, the first process of its namespace with it, and with that every other."""
-        if why:
-            return
         why.append(reason)
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        _kill(process)
 
     timer = asyncio.get_running_loop().call_later(limits.wall, kill, "wall")
     try:
         assert process.stdout is not None
         assert process.stderr is not None
-        output, errors, _ = await asyncio.gather(
-            _read(process.stdout, limits.output, kill),
-            _read(process.stderr, limits.output, kill),
-            _feed(process, input),
-        )
+        reading = (_read(stream, limits.output, kill) for stream in (process.stdout, process.stderr))
+        (output, errors), _ = await asyncio.gather(asyncio.gather(*reading), _feed(process, input))
         status = await process.wait()
     finally:
         timer.cancel()
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.communicate()
+        await _end(process)
     return Outcome(why[0] if why else "itself", status, output, errors.decode(errors="replace"))
+
+
+async def _start(line: Sequence[str], program: int) -> Process:
+    """Start a process, or leave none where that is cancelled."""
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *line, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={}, cwd="/", pass_fds=(program,), start_new_session=True
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await _end(await starting)
+        raise
+
+
+def _kill(process: Process) -> None:
+    """Kill bubblewrap and the first process of its namespace, and with that every other."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+async def _end(process: Process) -> None:
+    if process.returncode is None:
+        _kill(process)
+        await process.communicate()
 
 
 def _open_filter() -> int:

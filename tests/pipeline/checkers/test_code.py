@@ -8,6 +8,7 @@ import shutil
 import socket
 import sys
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -291,12 +292,14 @@ ATTACKS = {
     f"        os.execv(sys.executable, {SLEEPER})\n    os._exit(0)",
     "replace itself": f"import os, sys\nos.execv(sys.executable, {SLEEPER})",
 }
+HARMLESS = ("leave a process", "leave a daemon", "stop its examiner")
+"""These may go on to their tests; what is left of them ends with the sandbox."""
 PROBE = "\ndef add(a, b):\n    return 0\n"
 """An attack that goes through must not end as correct: what it returned could not be told from a failed one."""
 
 
 @pytest.fixture
-def server() -> socket.socket:
+def server() -> Iterator[socket.socket]:
     listening = socket.create_server(("127.0.0.1", 0))
     listening.setblocking(False)
     yield listening
@@ -334,7 +337,3 @@ def test_no_attack_reaches_anything_and_nothing_is_left_of_it(
     left = [p for p in psutil.process_iter(["cmdline"]) if mark in " ".join(p.info["cmdline"] or [])]
     psutil.wait_procs(left, timeout=60)
     assert not [p for p in left if p.is_running()]
-
-
-HARMLESS = ("leave a process", "leave a daemon", "stop its examiner")
-"""These may go on to their tests; what is left of them ends with the sandbox."""

@@ -113,6 +113,24 @@ def test_a_run_that_is_cancelled_leaves_nothing() -> None:
     wait_until_gone(mark)
 
 
+def test_a_run_that_is_cancelled_while_it_starts_leaves_nothing() -> None:
+    mark = f"errata-mark-{uuid.uuid4().hex}"
+
+    async def cancel(after: float) -> None:
+        task = asyncio.create_task(run(["bash", "-c", "while true; do sleep 1; done", mark], limits=Limits()))
+        await asyncio.sleep(after)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    async def cancel_often() -> None:
+        for i in range(40):
+            await cancel(i * 0.00025)
+
+    asyncio.run(cancel_often())
+    wait_until_gone(mark)
+
+
 def test_the_sandbox_ends_with_a_parent_that_is_killed() -> None:
     mark = f"errata-mark-{uuid.uuid4().hex}"
     code = (
