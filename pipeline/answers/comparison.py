@@ -28,7 +28,7 @@ from pipeline.answers.reading import (
     is_constant,
     is_name,
 )
-from pipeline.answers.regions import NoRegion, find_region, same_region
+from pipeline.answers.regions import NoRegion, Region, find_region, same_region
 from pipeline.answers.syntax import Apply, Group, Node, Number, Relation, Symbol
 from pipeline.answers.units import Unit
 
@@ -50,13 +50,16 @@ class Context:
     """The order of the items was asked for."""
     interval: bool = False
     """Pairs in brackets are intervals."""
+    percent: bool = False
+    """A percentage was asked for, so its sign may be left out."""
 
 
 def make_context(question: str, tolerance: float) -> Context:
     """Read from the question whether order counts and whether a pair is an interval."""
     ordered = re.search(r"respectively|in (?:that|this|increasing|ascending|descending|decreasing|the) order|in order|依次|分别|顺序|从小到大|从大到小", question, re.IGNORECASE)
     interval = re.search(r"interval|domain|range of|inequalit|定义域|值域|取值范围|不等式|解集|区间", question, re.IGNORECASE)
-    return Context(tolerance, bool(ordered), bool(interval))
+    percent = re.search(r"\bpercent|百分之几|百分率|百分比", question, re.IGNORECASE)
+    return Context(tolerance, bool(ordered), bool(interval), bool(percent))
 
 
 def compare_readings(gold: Sequence[Reading], answer: Sequence[Reading], context: Context) -> Result:
@@ -183,6 +186,8 @@ def _compare_values(gold: Node, answer: Node, scale_gold: Fraction, scale_answer
     for node, value, other in ((gold, first, second), (answer, second, first)):
         marked = [_is_marked(side, "%") for side in (gold, answer)]
         if _is_marked(node, "%") and not all(marked) and is_close(multiply(value, Fraction(100)), other):
+            if context.percent:
+                return "same", "the percentage asked for, its sign left out"
             return "unclear", "equal up to a percent sign"
         if bare_degrees and _is_marked(node, "deg") and is_close(to_degrees(value), other):
             return "same", "the same number of degrees"
@@ -318,7 +323,25 @@ def _compare_regions(gold: Meaning, answer: Meaning, context: Context) -> Result
         return None
     if same_region(*regions):
         return "same", "the same set of numbers"
+    if _are_rounded(*regions):
+        return "unclear", "one is a rounded form of the other"
     return "different", "another set of numbers"
+
+
+def _are_rounded(gold: Region, answer: Region) -> bool:
+    """Whether the ends of two sets differ by no more than a percent, which a rounded end may."""
+    return len(gold) == len(answer) and all(
+        (x.low_closed, x.high_closed) == (y.low_closed, y.high_closed)
+        and all(
+            is_close(a, b, 0.01) and (is_close(a, b) or not (_is_whole(a) and _is_whole(b)))
+            for a, b in ((x.low, y.low), (x.high, y.high))
+        )
+        for x, y in zip(gold, answer, strict=True)
+    )
+
+
+def _is_whole(value: Value) -> bool:
+    return isinstance(value, Fraction) and value.denominator == 1
 
 
 def _is_evident(meaning: Meaning) -> bool:
@@ -360,6 +383,14 @@ def _compare_named(gold: Meaning, answer: Meaning, context: Context) -> Result:
     assert isinstance(named, Named)
     if isinstance(other, Formula):
         return compare_relations(named.node, other.node)
+    values = named.value
+    if isinstance(other, Items) and isinstance(values, Items) and any(isinstance(item, Formula | Named) for item in other.items):
+        nodes = [value.node for value in values.items if isinstance(value, Quantity)]
+        if values.kind == "list" and len(nodes) == len(values.items):  # y = ±x against two equations
+            equations = [Relation((named.name, node), ("=",)) for node in nodes]
+            parts = tuple(Named(named.name, Quantity(node), equation) for node, equation in zip(nodes, equations, strict=True))
+            pair = (Items("list", parts), other) if isinstance(gold, Named) else (other, Items("list", parts))
+            return _compare_unordered(*pair, context)
     if isinstance(other, Items) and other.kind == "list" and all(isinstance(item, Named) for item in other.items):
         if isinstance(named.name, Group) and isinstance(named.value, Items):
             values = _arranged(named.name, other.items)
@@ -591,7 +622,8 @@ def _aligned(gold: Items, answer: Items) -> tuple[Items, Items]:
     for side, has_names, other in zip((gold, answer), named, (answer, gold), strict=True):
         if not has_names:
             mixed = tuple(item.value if isinstance(item, Named) else item for item in side.items)
-            sides.append(Items(side.kind, mixed, side.joined) if not any(isinstance(i, Named) for i in other.items) else side)
+            kept = any(isinstance(item, Named | Formula) for item in other.items)
+            sides.append(side if kept else Items(side.kind, mixed, side.joined))
         elif other.kind in ORDERED:
             in_order = sorted(side.items, key=lambda item: _label(item.name))  # type: ignore[union-attr]
             sides.append(Items(other.kind, tuple(item.value for item in in_order)))  # type: ignore[union-attr]

@@ -43,14 +43,16 @@ NOTHING = re.compile(
 )
 LONGEST_LINE = 500
 """Characters of a last line that may still be the statement of an answer."""
+END_OF_TURN = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id|end|eos)\|>")
 THINKING = re.compile(r"</think(?:ing)?>|<\|/?think\|>")
 THEREFORE = re.compile(r"^\s*(?:\*\*)?(?:so|thus|hence|therefore|then|in conclusion|finally|consequently|as a result|因此|所以|故|综上|综上所述|从而|于是|则)[\s,，:：]*", re.IGNORECASE)
 
 
 def after_thinking(text: str) -> str:
     """What a reasoning model says after its thoughts; the whole text where it says nothing there."""
-    parts = THINKING.split(text)
-    return parts[-1] if len(parts) > 1 and parts[-1].strip() else text
+    told = END_OF_TURN.split(text)[0]
+    parts = THINKING.split(told if told.strip() else text)
+    return parts[-1] if len(parts) > 1 and parts[-1].strip() else parts[0] if told.strip() else text
 
 
 def boxed_contents(text: str) -> list[tuple[int, int, str]]:
@@ -84,7 +86,8 @@ def last_boxes(text: str) -> tuple[str, list[str]]:
     group = [boxes[-1]]
     for box in reversed(boxes[:-1]):
         between = text[box[1] : group[0][0]]
-        if len(between) > 60 or not BETWEEN_BOXES.fullmatch(between) or not re.search(r",|;|、|，|；|and|or|和|或|与|及|quad", between):
+        joined = not between or re.search(r",|;|、|，|；|and|or|和|或|与|及|quad", between)
+        if len(between) > 60 or not BETWEEN_BOXES.fullmatch(between) or not joined:
             break
         group.insert(0, box)
     contents = [_named(text, start, content) for start, _, content in group] if len(group) > 1 else [group[0][2]]
@@ -131,6 +134,8 @@ def candidates(statement: str) -> list[str]:
         found.append(_first_group(statement, matches))
     if len(parts) == 1:
         tail = statement[matches[0].end() :]
+        if re.search(r"\d", tail) and (ended := CONCLUSION.search(tail.rstrip(" .。"))):
+            found.append(ended["answer"])
         unit = _unit_after(tail)
         found.append(f"{parts[0]} {unit}" if unit else parts[0])
     elif len(parts) > 1:

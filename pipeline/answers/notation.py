@@ -74,7 +74,7 @@ def normalise(text: str) -> str:
         text = TEXT.sub(_quote, text)
     text = re.sub(r"\\(?:math(?:bb|cal|rm|bf)|Bbb)\s*\{?\s*([RZNQC])\s*(\^?\+?)\s*\}?", _number_set, text)
     text = re.sub(r"\^\s*\{?\s*\\(?:circ|degree)\s*\}?", r"\\deg ", text)
-    text = re.sub(r"(?<=\d)(?:\{,\}|,\\!|\\,|\{\\,\})(?=\d{3}(?!\d))", "", text)
+    text = re.sub(r"(?<=\d)(?:\{\s*,\s*\}|,\\!\s*|\\,|\{\\,\})(?=\d{3}(?!\d))", "", text)
     text = re.sub(r"\\[,;:!> ]|~(?!=)", " ", text)
     text = re.sub(
         r"\\(?:begin|end)\{(?:align|aligned|equation|gather|gathered|split)\*?\}|(?<!\\)\\(?:\[|\]|\(|\))", " ", text
@@ -83,6 +83,7 @@ def normalise(text: str) -> str:
     text = re.sub(r"(?<=[\d})])\s*‹?\s*(?:percent(?:age)?(?: points?)?|pct|per cent|个百分点)\b\s*›?", "% ", text)
     text = re.sub(r"(?<=[A-Za-z›])\s+\^", "^", text)
     text = text.replace("\\lbrace", "\\{").replace("\\rbrace", "\\}")
+    text = re.sub(r"\\q?quad", " ", text)
     text = re.sub(r"\\([A-Za-z]+)\*?", _rename, text)
     return " ".join(text.split())
 

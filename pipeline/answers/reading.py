@@ -106,7 +106,7 @@ def read(text: str) -> tuple[Reading, ...]:
         return (Reading(Phrase(plain)),)
     if (clock := read_clock(plain)) is not None:
         told = [Reading(clock)]
-        if clock.half_told or ":" not in plain:
+        if clock.half_told or ":" not in plain or clock.minutes % 60 == 0:
             return tuple(told)
         return (*told, *_read_mathematics(plain))
     if (date := read_date(plain)) is not None:

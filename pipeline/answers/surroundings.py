@@ -13,14 +13,14 @@ SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, 
 LABELS = (
     (
         re.compile(
-            r"(?:the\s+)?\b(?:maximum|max|greatest|largest)(?:\s+value)?(?=\s*(?:is|=|:|of|-?\d|\\))\s*(?:is|=|:|of)?|(?:最大值)\s*(?:为|是|等于|=|:)?",
+            r"‹?\s*(?:the\s+)?\b(?:maximum|max|greatest|largest)(?:\s+value)?\s*›?(?=\s*(?:is|=|:|of|-?\d|\\))\s*(?:is|=|:|of)?|(?:最大值)\s*(?:为|是|等于|=|:)?",
             re.IGNORECASE,
         ),
         " ‹largest› = ",
     ),
     (
         re.compile(
-            r"(?:the\s+)?\b(?:minimum|min|least|smallest)(?:\s+value)?(?=\s*(?:is|=|:|of|-?\d|\\))\s*(?:is|=|:|of)?|(?:最小值)\s*(?:为|是|等于|=|:)?",
+            r"‹?\s*(?:the\s+)?\b(?:minimum|min|least|smallest)(?:\s+value)?\s*›?(?=\s*(?:is|=|:|of|-?\d|\\))\s*(?:is|=|:|of)?|(?:最小值)\s*(?:为|是|等于|=|:)?",
             re.IGNORECASE,
         ),
         " ‹smallest› = ",
@@ -72,14 +72,15 @@ def tidy(plain: str) -> str:
             break
     plain = re.sub(r"(?<=\d)\s*(万|亿|百万|千万)(?![\u4e00-\u9fff]*\d)", lambda m: f"*{HAN_SCALES[m[1]]} ", plain)
     plain = re.sub(r"(?<=[\d}])\s*‹?\s*\b(hundred|thousand|million|billion|trillion)\b", lambda m: f"*{SCALES[m[1].lower()]} ", plain, flags=re.IGNORECASE) if re.match(r"[-\d\\$€£]", plain) else plain
-    if builder := re.match(r"^\\\{\s*\(?[\w, ]+\)?\s*(?:\\in\s*\\reals\s*)?(?:\||:)\s*([^|]*)\\\}$", plain):
-        plain = builder[1].strip()
     plain = re.sub(r"‹?\s*\bfor (?:all|every|each|any) (?:real |positive |integers? |numbers? )*›?\s*[a-z]\b(?=\s*(?:,|;|or\b|and\b|‹\s*(?:or|and)))", " ", plain)
     plain = re.sub(r"\((?:at|when|当)\b[^()]*\)", " ", plain)
     for pattern, label in LABELS:
         plain = pattern.sub(lambda _, label=label: label, plain)
     if HAN_ONLY.search(plain) and (lead := LEAD_HAN.match(plain)) and not re.search(r"[\d=]", lead[0]):
         plain = plain[lead.end() :]
+    if builder := re.match(r"^\\\{\s*\(?[\w, ]+\)?\s*(?:\\in\s*\\reals\s*)?(?:\||:)\s*([^|]*)\\\}$", plain):
+        plain = builder[1].strip()
+    plain = re.sub(r"^‹?\s*\([A-E]\)\s*›?\s*(?=[\d\\$-])", "", plain)
     return plain.strip()
 
 

@@ -38,6 +38,7 @@ WORDY = FUNCTIONS | {
     "inf",
     "oo",
 }
+PRODUCTS = frozenset("abc bcd abd acd abcd xyz xyt pqr uvw rst mnp mnk mnr abx aby abn abk".split())
 SHORT_WORDS = frozenset("by is of we at in on to so be an as if it the for are has get see no".split())
 RELATIONS = (
     "<=",
@@ -424,7 +425,7 @@ class _Parser:
             self.needs("{")
             inner = self.items(("}",))
             self.needs("}")
-            return Group("set", inner.items) if isinstance(inner, Group) and inner.kind == "list" else inner
+            return inner
         if here == "|":
             return self.absolute()
         if here == "‹":
@@ -445,7 +446,7 @@ class _Parser:
         if hexadecimal := self.peeks(_HEXADECIMAL):
             self.at = hexadecimal.end()
             return _hexadecimal(hexadecimal)
-        thousands = r"\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?"
+        thousands = r"[1-9]\d{0,2}(?:,\d{3})+(?![\d,])(?:\.\d+)?"
         if self.peeks(thousands) and not inside:
             self.style.ambiguous.add("thousands")
             if self.style.thousands:
@@ -453,11 +454,11 @@ class _Parser:
         spaced = self.match(r"\d{1,3}(?: \d{3})+(?![\d ]|\s*/)(?:\.\d+)?")
         if spaced:
             return _number(spaced[0].replace(" ", ""))
-        comma = r"(\d+),(\d{1,2}|\d{4,})(?![\d,.])"
+        comma = r"(0),(\d+)(?![\d,.])|(\d+),(\d{1,2}|\d{4,})(?![\d,.])"
         if self.peeks(comma) and not inside:
             self.style.ambiguous.add("decimal_comma")
             if self.style.decimal_comma and (found := self.match(comma)):
-                return _number(f"{found[1]}.{found[2]}")
+                return _number(f"{found[1] or found[3]}.{found[2] or found[4]}")
         mixed = self.peeks(r"(\d+)\s+(\d+)\s*/\s*(\d+)(?![\d.])")
         if mixed and int(mixed[3]):
             self.at = mixed.end()
@@ -733,7 +734,7 @@ def _symbol(name: str) -> Symbol:
 
 def _is_product(run: str) -> bool:
     """Whether letters in a row are variables side by side (`abc`), not a word."""
-    return len(run) <= 4 and (run == "".join(sorted(run)) or run.isupper() or not re.search(r"[aeiouy]", run.lower()))
+    return run in PRODUCTS or (len(run) <= 4 and (run.isupper() or not re.search(r"[aeiouy]", run.lower())))
 
 
 def _repeating(found: re.Match[str]) -> Number:

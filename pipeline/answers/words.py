@@ -51,7 +51,7 @@ def read_class(text: str) -> tuple[str, int] | None:
     plain = " ".join(split_words(text))
     plain = re.sub(r"^(?:all |every |any |任意|所有)?(?:[a-z] (?:is |must be |为|是)|[a-z] ?(?:为|是))", "", plain)
     if found := re.fullmatch(
-        r"(?:all |every |any |全体|所有|任意)?(odd|even|prime)s?(?: (?:integers?|numbers?|[a-z]))*|(?:全体|所有|任意)(奇数|偶数|素数|质数)[a-z]?", plain
+        r"(?:all |every |any )?(?:[a-z] )?(?:all |every |any |全体|所有|任意)?(odd|even|prime)s?(?: (?:integers?|numbers?|[a-z]))*|(?:全体|所有|任意)(奇数|偶数|素数|质数)[a-z]?", plain
     ):
         plain = found[1] or found[2]
     if plain in KNOWN:

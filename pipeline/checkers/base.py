@@ -21,7 +21,7 @@ FINAL_LINE = (
     r"^[ \t>*_#-]{0,20}(?:(?:[Tt]he |[Mm]y )?(?:[Ff]inal |FINAL )?(?:A|[Aa]nswer|ANSWER)|最终答案|答案|答)[ \t*_]{0,8}[:：][ \t*_]{0,8}(\S.*)$"
 )
 """A line that is headed as the answer."""
-FINAL_MARKERS = (r"####[ \t]*(.+)", FINAL_LINE, r"【(?:最终)?答案】[ \t:：]{0,8}(\S.*)$")
+FINAL_MARKERS = (r"(?<!#)####(?!#)[ \t]*(.+)", FINAL_LINE, r"【(?:最终)?答案】[ \t:：]{0,8}(\S.*)$")
 """Marks that can only mean the final answer; `\\boxed{…}` is read beside them, for its nested braces."""
 PHRASE_MARKERS = (
     r"(?:final |correct )?answer(?: to [^.\n]{1,60})? is:?[ \t]*([^\n]+?)(?:\.(?=\s|$)|$)",

@@ -84,6 +84,13 @@ class Math(Checker):
         return None
 
     async def check(self, problem: Problem, text: str) -> Grade:
+        grade = await self._check_statements(problem, text)
+        if self.settings.last_number and grade.verdict == "unknown" and (guess := extraction.last_number(text)):
+            guessed = await self.grade(problem, Statement((guess,), firm=False))
+            return guessed if guessed.verdict == "correct" else grade
+        return grade
+
+    async def _check_statements(self, problem: Problem, text: str) -> Grade:
         statements, boxes = self.find_statements(text)
         if not statements:
             return Grade(verdict="unknown", extracted=None, reason="no final answer found")
@@ -105,14 +112,15 @@ class Math(Checker):
         box, boxes = extraction.last_boxes(text) if self.settings.boxed else ("", [])
         found = [Statement((box,))] if box else []
         found += [Statement(tuple(extraction.candidates(marked))) for marked in self.settings.find_marked(text)]
+        if boxes:
+            after = text[text.rindex("boxed") :]
+            found += [Statement(tuple(extraction.candidates(told))) for told in _announced(after)]
         if not found:
             found = [Statement(tuple(extraction.candidates(told))) for told in self.settings.find_phrases(text)]
         if not found:
             forms, firm = extraction.conclusion(text)
             if any(_try_read(form) is not None for form in forms):
                 found = [Statement(tuple(forms), firm=firm)]
-        if not found and self.settings.last_number and (guess := extraction.last_number(text)):
-            found = [Statement((guess,), firm=False)]
         return [statement for statement in found if statement.forms], boxes
 
     async def _is_in_boxes(self, problem: Problem, boxes: list[str]) -> bool:
@@ -172,6 +180,11 @@ class Math(Checker):
         if second == "same" and not WORDS.search(gold + answer):
             return "same", told
         return "unclear", f"{why}; {told}"
+
+
+def _announced(text: str) -> list[str]:
+    """What a text after its last box calls the final answer."""
+    return [match[1] for match in re.finditer(r"[Ff]inal answer is:?[ \t]*([^\n]+?)(?:\.(?=\s|$)|$)", text, re.MULTILINE)][-1:]
 
 
 def squeeze(text: str) -> str:
