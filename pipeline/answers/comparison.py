@@ -56,8 +56,14 @@ class Context:
 
 def make_context(question: str, tolerance: float) -> Context:
     """Read from the question whether order counts and whether a pair is an interval."""
-    ordered = re.search(r"respectively|in (?:that|this|increasing|ascending|descending|decreasing|the) order|in order|依次|分别|顺序|从小到大|从大到小", question, re.IGNORECASE)
-    interval = re.search(r"interval|domain|range of|inequalit|定义域|值域|取值范围|不等式|解集|区间", question, re.IGNORECASE)
+    ordered = re.search(
+        r"respectively|in (?:that|this|increasing|ascending|descending|decreasing|the) order|in order|依次|分别|顺序|从小到大|从大到小",
+        question,
+        re.IGNORECASE,
+    )
+    interval = re.search(
+        r"interval|domain|range of|inequalit|定义域|值域|取值范围|不等式|解集|区间", question, re.IGNORECASE
+    )
     percent = re.search(r"\bpercent|百分之几|百分率|百分比", question, re.IGNORECASE)
     return Context(tolerance, bool(ordered), bool(interval), bool(percent))
 
@@ -84,6 +90,8 @@ def _compare_reading(gold: Reading, answer: Reading, context: Context) -> Result
         if nodes[0] and nodes[1] and (same := same_family(nodes[0], nodes[1])) is not None:
             return ("same", "the same family of values") if same else ("different", "another family of values")
     result = compare(first, second, context)
+    if "integers" in (gold.condition, answer.condition) and result[0] == "different" and isinstance(second, Items | Named):
+        return "unclear", "families of several values that may be the same"
     if gold.condition and answer.condition and result == ("unclear", OTHER_NAMES):
         return "same", "the same but for the names of its parameters"
     return result
@@ -93,7 +101,11 @@ def _family(meaning: Meaning) -> list[Node] | None:
     meaning = meaning.value if isinstance(meaning, Named) else meaning
     parts = meaning.items if isinstance(meaning, Items) and meaning.kind in ("list", "set") else (meaning,)
     parts = tuple(part.value if isinstance(part, Named) else part for part in parts)
-    return [part.node for part in parts if isinstance(part, Quantity)] if all(isinstance(p, Quantity) for p in parts) else None
+    return (
+        [part.node for part in parts if isinstance(part, Quantity)]
+        if all(isinstance(p, Quantity) for p in parts)
+        else None
+    )
 
 
 def compare(gold: Meaning, answer: Meaning, context: Context) -> Result:
@@ -110,7 +122,10 @@ def compare(gold: Meaning, answer: Meaning, context: Context) -> Result:
         return result
     if isinstance(gold, Named) or isinstance(answer, Named):
         return _compare_named(gold, answer, context)
-    if any(isinstance(side, Items) or (isinstance(side, Formula) and _simplified(side) is not side) for side in (gold, answer)):
+    if any(
+        isinstance(side, Items) or (isinstance(side, Formula) and _simplified(side) is not side)
+        for side in (gold, answer)
+    ):
         return _compare_items(gold, answer, context)
     if isinstance(gold, Formula) or isinstance(answer, Formula):
         return _compare_formulas(gold, answer)
@@ -136,10 +151,15 @@ def compare_quantities(gold: Quantity, answer: Quantity, context: Context) -> Re
             factor_gold, factor_answer = gold.unit.factor, answer.unit.factor
     for side, other in ((gold, answer), (answer, gold)):  # a dozen is 12 with or without a word for what is counted
         if side.unit and side.unit.kind == "count" and not other.unit:
-            factor_gold, factor_answer = ((side.unit.factor, Fraction(1)) if side is gold else (Fraction(1), side.unit.factor))
+            factor_gold, factor_answer = (
+                (side.unit.factor, Fraction(1)) if side is gold else (Fraction(1), side.unit.factor)
+            )
     result = _compare_values(gold.node, answer.node, factor_gold, factor_answer, context)
     if units_differ:
-        related = {gold.unit.kind[:6], answer.unit.kind[:6]} == {"length"} or "volume" in (gold.unit.kind, answer.unit.kind)  # type: ignore[union-attr]
+        related = {gold.unit.kind[:6], answer.unit.kind[:6]} == {"length"} or "volume" in (
+            gold.unit.kind,
+            answer.unit.kind,
+        )  # type: ignore[union-attr]
         if result[0] == "same":
             return ("unclear", f"the same number, but {units_differ}") if related else ("different", units_differ)
         return result if result[0] == "different" else ("unclear", units_differ)
@@ -159,9 +179,15 @@ def _infinite(node: Node) -> int:
     return int(node == Symbol("infty"))
 
 
-def _compare_values(gold: Node, answer: Node, scale_gold: Fraction, scale_answer: Fraction, context: Context, bare_degrees: bool = True) -> Result:
+def _compare_values(
+    gold: Node, answer: Node, scale_gold: Fraction, scale_answer: Fraction, context: Context, bare_degrees: bool = True
+) -> Result:
     if _infinite(gold) or _infinite(answer):
-        return ("same", "infinite") if _infinite(gold) == _infinite(answer) else ("different", "only one is infinite, or with another sign")
+        return (
+            ("same", "infinite")
+            if _infinite(gold) == _infinite(answer)
+            else ("different", "only one is infinite, or with another sign")
+        )
     if symbols(gold) or symbols(answer):
         if (scale_gold, scale_answer) != (1, 1):
             gold, answer = _scaled(gold, scale_gold), _scaled(answer, scale_answer)
@@ -177,10 +203,15 @@ def _compare_values(gold: Node, answer: Node, scale_gold: Fraction, scale_answer
     if is_close(first, second):
         return _same_value(gold, answer)
     places = [_places(node) for node in (gold, answer)]
-    has_decimal = any(isinstance(part, Number) and part.places is not None for node in (gold, answer) for part in walk(node))
+    has_decimal = any(
+        isinstance(part, Number) and part.places is not None for node in (gold, answer) for part in walk(node)
+    )
     if has_decimal and is_close(first, second, context.tolerance):
         return "same", "equal within the tolerance"
-    for value, other, digits, scale in ((first, second, places[0], scale_gold), (second, first, places[1], scale_answer)):
+    for value, other, digits, scale in (
+        (first, second, places[0], scale_gold),
+        (second, first, places[1], scale_answer),
+    ):
         if digits is not None and abs(widen(value) - widen(other)) < widen(scale / Fraction(10) ** digits):
             return "unclear", "one is a rounded form of the other"
     for node, value, other in ((gold, first, second), (answer, second, first)):
@@ -193,7 +224,12 @@ def _compare_values(gold: Node, answer: Node, scale_gold: Fraction, scale_answer
             return "same", "the same number of degrees"
         if bare_degrees and _has_pi(node) and is_close(to_degrees(value), other):
             return "unclear", "radians and degrees, perhaps"
-        if node is gold and isinstance(node, Apply) and node.name == "based" and is_close(evaluate(node.args[0]), other):
+        if (
+            node is gold
+            and isinstance(node, Apply)
+            and node.name == "based"
+            and is_close(evaluate(node.args[0]), other)
+        ):
             return "same", "the same digits, the base left out"
     if _could_be_clock(gold) and _could_be_clock(answer):
         return "unclear", "ratios or times of day"
@@ -202,7 +238,10 @@ def _compare_values(gold: Node, answer: Node, scale_gold: Fraction, scale_answer
 
 def _same_value(gold: Node, answer: Node) -> Result:
     """Equal values; what was asked for may still differ: a sum left undone is accepted, `204_5` for 54 is not."""
-    bases = [node.args[1] if isinstance(node, Apply) and node.name in ("based", "in base") else None for node in (gold, answer)]
+    bases = [
+        node.args[1] if isinstance(node, Apply) and node.name in ("based", "in base") else None
+        for node in (gold, answer)
+    ]
     if bases[0] is not None and bases[0] != bases[1]:
         return "unclear", "the same value in another base"
     return "same", "the same value"
@@ -254,7 +293,9 @@ def _compare_clocks(gold: Meaning, answer: Meaning) -> Result:
         return "different", "another time of day"
     if gold.minutes % 720 == answer.minutes % 720:
         told, bare = (gold, answer) if gold.half_told else (answer, gold)
-        if bare.minutes == told.minutes % 720 or (bare.minutes // 60 == 12 and told.minutes % 720 == bare.minutes % 720):
+        if bare.minutes == told.minutes % 720 or (
+            bare.minutes // 60 == 12 and told.minutes % 720 == bare.minutes % 720
+        ):
             return "same", "the same time, its half of the day left out"
         return "unclear", "the same time of another half of the day, perhaps"
     return "different", "another time of day"
@@ -278,7 +319,11 @@ def _compare_phrases(gold: Meaning, answer: Meaning) -> Result:
         if isinstance(phrase, Phrase) and words.read_class(phrase.text) == words.KNOWN["none"]:
             empty = isinstance(other, Formula) and other.node == Symbol("emptyset")
             return ("same", "nothing") if empty else ("different", "one says that there is none")
-        if isinstance(phrase, Phrase) and isinstance(other, Quantity) and phrase.text.strip().lower() == getattr(other.node, "name", "").lower():
+        if (
+            isinstance(phrase, Phrase)
+            and isinstance(other, Quantity)
+            and phrase.text.strip().lower() == getattr(other.node, "name", "").lower()
+        ):
             return "same", "the same letter"
         return "unclear", "words against mathematics"
     first, second = words.read_class(gold.text), words.read_class(answer.text)
@@ -298,7 +343,9 @@ def _compare_phrases(gold: Meaning, answer: Meaning) -> Result:
         ascii_only = all(word.isascii() for side in split for word in side)
         han_only = not any(word.isascii() for side in split for word in side)
         if (ascii_only or han_only) and not (split[0][0] in split[1][0] or split[1][0] in split[0][0]):
-            return ("different", "another word") if not first and not second or ascii_only else ("unclear", "other words")
+            return (
+                ("different", "another word") if not first and not second or ascii_only else ("unclear", "other words")
+            )
     if sorted(split[0]) == sorted(split[1]) and {"and", ","} & set(" ".join(split[0]).split()):
         return "same", "the same words in another order"
     return "unclear", "other words"
@@ -384,11 +431,17 @@ def _compare_named(gold: Meaning, answer: Meaning, context: Context) -> Result:
     if isinstance(other, Formula):
         return compare_relations(named.node, other.node)
     values = named.value
-    if isinstance(other, Items) and isinstance(values, Items) and any(isinstance(item, Formula | Named) for item in other.items):
+    if (
+        isinstance(other, Items)
+        and isinstance(values, Items)
+        and any(isinstance(item, Formula | Named) for item in other.items)
+    ):
         nodes = [value.node for value in values.items if isinstance(value, Quantity)]
         if values.kind == "list" and len(nodes) == len(values.items):  # y = ±x against two equations
             equations = [Relation((named.name, node), ("=",)) for node in nodes]
-            parts = tuple(Named(named.name, Quantity(node), equation) for node, equation in zip(nodes, equations, strict=True))
+            parts = tuple(
+                Named(named.name, Quantity(node), equation) for node, equation in zip(nodes, equations, strict=True)
+            )
             pair = (Items("list", parts), other) if isinstance(gold, Named) else (other, Items("list", parts))
             return _compare_unordered(*pair, context)
     if isinstance(other, Items) and other.kind == "list" and all(isinstance(item, Named) for item in other.items):
@@ -411,7 +464,11 @@ def _compare_both_named(gold: Named, answer: Named, context: Context) -> Result:
             value = Quantity(rename(answer.value.node, {old.name: new.name}), answer.value.unit)
             return compare(gold.value, value, context)
     if isinstance(first, Group) and isinstance(second, Group) and set(first.items) == set(second.items):
-        if isinstance(gold.value, Items) and isinstance(answer.value, Items) and len(answer.value.items) == len(second.items):
+        if (
+            isinstance(gold.value, Items)
+            and isinstance(answer.value, Items)
+            and len(answer.value.items) == len(second.items)
+        ):
             order = [second.items.index(item) for item in first.items]
             return compare(gold.value, Items("()", tuple(answer.value.items[i] for i in order)), context)
     result = compare(gold.value, answer.value, context)
@@ -481,7 +538,9 @@ def _spread(residues: set[Fraction], step: Fraction, modulus: Fraction) -> set[F
 
 def _is_congruence(meaning: Meaning) -> bool:
     parts = meaning.items if isinstance(meaning, Items) else (meaning,)
-    return any(isinstance(part, Formula) and isinstance(part.node, Apply) and part.node.name == "congruent" for part in parts)
+    return any(
+        isinstance(part, Formula) and isinstance(part.node, Apply) and part.node.name == "congruent" for part in parts
+    )
 
 
 def _residues(meaning: Meaning) -> tuple[set[Fraction], Fraction | None] | None:
@@ -564,24 +623,39 @@ def _simplified(meaning: Meaning) -> Meaning:
     if meaning.kind in ("list", "set"):
         flat: list[Meaning] = []
         for item in items:
-            inner = item.value if isinstance(item, Named) and isinstance(item.value, Items) and item.value.kind == "list" else item
+            inner = (
+                item.value
+                if isinstance(item, Named) and isinstance(item.value, Items) and item.value.kind == "list"
+                else item
+            )
             flat.extend(inner.items if isinstance(inner, Items) and inner.kind == "list" else (item,))
         items = tuple(flat)
     if meaning.kind == "list" and len(items) > 1 and all(isinstance(item, Named) for item in items):
         names = [_label(item.name) for item in items]  # type: ignore[union-attr]
         if len({re.sub(r"[\d{}]+$", "", name) for name in names}) == 1:
+            meaning = Items(meaning.kind, meaning.items, "or")  # values of one unknown
             items = tuple(item.value for item in items)  # type: ignore[union-attr]
-            items = tuple(part for item in items for part in (item.items if isinstance(item, Items) and item.kind == "list" else (item,)))
+            items = tuple(
+                part
+                for item in items
+                for part in (item.items if isinstance(item, Items) and item.kind == "list" else (item,))
+            )
         elif len(set(names)) < len(names) and len(names) % len(set(names)) == 0:
             size = len(set(names))
             if all(set(names[i : i + size]) == set(names) for i in range(0, len(names), size)):
-                rows = [sorted(items[i : i + size], key=lambda item: _label(item.name)) for i in range(0, len(items), size)]  # type: ignore[union-attr]
+                rows = [
+                    sorted(items[i : i + size], key=lambda item: _label(item.name)) for i in range(0, len(items), size)
+                ]  # type: ignore[union-attr]
                 items = tuple(Items("()", tuple(item.value for item in row)) for row in rows)  # type: ignore[union-attr]
     elif meaning.kind in ("list", "set") and len(items) > 1 and isinstance(items[0], Named):
         first = items[0]
         if all(isinstance(item, Quantity) for item in items[1:]) and isinstance(first.value, Quantity):
             items = (first.value, *items[1:])  # x = 1, 2, 3
-    if meaning.kind in ("list", "set") and items and all(isinstance(item, Named) and isinstance(item.name, Group) for item in items):
+    if (
+        meaning.kind in ("list", "set")
+        and items
+        and all(isinstance(item, Named) and isinstance(item.name, Group) for item in items)
+    ):
         items = tuple(item.value for item in items)  # type: ignore[union-attr]
     if len(items) == 1:
         return items[0]
@@ -655,6 +729,7 @@ def _compare_one_of(several: Items, one: Meaning, context: Context, *, whole: st
 
 def _as_vectors(gold: Items, answer: Items) -> tuple[Items, Items]:
     """A matrix of one row or one column against a tuple; nested brackets as a matrix."""
+
     def flat(side: Items) -> Items:
         if side.kind == "matrix":
             rows = side.items

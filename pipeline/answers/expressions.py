@@ -50,6 +50,8 @@ def compare_expressions(gold: Node, answer: Node) -> Result:
             return "unclear", OTHER_NAMES
         if any(isinstance(part, Apply) and part.name == "call" for node in (gold, answer) for part in walk(node)):
             return "unclear", "unknown functions or sequences that may be related"
+        if symbols(gold) and symbols(answer) - symbols(gold) and not bare:
+            return "unclear", "an expression in other variables"
         return "different", "another value for the same variables"
     negative = _agree(gold, answer, _points(names, whole, signed=True))
     if negative is False and not whole:
@@ -154,7 +156,10 @@ def _linear(node: Node) -> tuple[Value, Value] | None:
     except NoValue:
         return None
     step = add(values[1], multiply(Fraction(-1), values[0]))
-    straight = all(is_close(add(values[0], multiply(step, Fraction(k))), value, 1e-25) for k, value in ((2, values[2]), (5, values[3])))
+    straight = all(
+        is_close(add(values[0], multiply(step, Fraction(k))), value, 1e-25)
+        for k, value in ((2, values[2]), (5, values[3]))
+    )
     return (values[0], step) if straight and not is_close(step, Fraction(0)) and not getattr(step, "imag", 0) else None
 
 
@@ -170,7 +175,9 @@ def compare_relations(gold: Node, answer: Node) -> Result:
     if symbols(gold) != symbols(answer):
         if _relations_same_but_for_names(gold, answer):
             return "unclear", "the same relation in other variables"
-        return "different", "a relation between other variables"
+        if symbols(answer) - symbols(gold):
+            return "unclear", "a relation between other variables"
+        return "different", "a relation between fewer variables"
     kinds = [_kind(relation.signs[0]) for relation in (gold, answer)]
     if kinds[0] != kinds[1]:
         return "different", f"{answer.signs[0]} is not {gold.signs[0]}"
@@ -266,7 +273,9 @@ def _on_curve(relation: Relation, names: Sequence[str]) -> Iterator[Mapping[str,
                     break
 
 
-def _bisect(gap: Node, at: dict[str, Fraction], unknown: str, low: Fraction, high: Fraction, positive: bool) -> Fraction | None:
+def _bisect(
+    gap: Node, at: dict[str, Fraction], unknown: str, low: Fraction, high: Fraction, positive: bool
+) -> Fraction | None:
     first = None
     for _ in range(50):
         middle = (low + high) / 2

@@ -7,6 +7,7 @@ of them sentences that state an answer; only without those the end of the text.
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from pipeline.answers.numerals import SCALES, SMALL, TENS
 from pipeline.answers.units import find_unit
@@ -24,15 +25,25 @@ SPELLED = re.compile(rf"\b(?:{_WORDS})(?:[\s-]+(?:and\s+)?(?:{_WORDS}))*\b", re.
 CONCLUSION = re.compile(
     r"(?:\b(?:is|are|equals|gives|get|obtain|be|=|has|have|by|of|at|for|value|when|only|exactly|total(?:s)?|to|costs?|needs?|takes?)\b|为|是|等于|得到?|有|即|=|共|:|：|剩下?|需要?)\s*(?P<answer>[^=]{1,200})$"
 )
-DENIED_AFTER = re.compile(r"\s*(?:[,，;]\s*(?:and\s+)?(?:not|rather than|instead of)\b|\b(?:rather than|instead of)\b|[,，]?\s*(?:而不是|而非|并非|不是))[^.。]*$")
-NOT_BUT = re.compile(r"\b(?:not|isn't)\b[^.;\n]{1,60}?\b(?:but|rather)\b\s*(?:rather\s+|it is\s+|is\s+)?|不是[^。\n]{1,40}?[,，]?\s*而是|instead of [^.\n,]{1,40},?\s*")
+DENIED_AFTER = re.compile(
+    r"\s*(?:[,，;]\s*(?:and\s+)?(?:not|rather than|instead of)\b|\b(?:rather than|instead of)\b|[,，]?\s*(?:而不是|而非|并非|不是))[^.。]*$"
+)
+NOT_BUT = re.compile(
+    r"\b(?:not|isn't)\b[^.;\n]{1,60}?\b(?:but|rather)\b\s*(?:rather\s+|it is\s+|is\s+)?|不是[^。\n]{1,40}?[,，]?\s*而是|instead of [^.\n,]{1,40},?\s*"
+)
 JOINT = re.compile(r"\s*(?:,|;|、|，|；|and|or|和|或|与|及|,\s*and|,\s*or|或者)\s*")
 CLAIMED = re.compile(
     r"(?:\b(?:is|are|be|equals?|gives?|get|obtain|have|has|so|hence|thus|therefore|that|exactly|only)|[为是于得有即共故则：:=,，]|所以|因此|方程|范围|[\u4e00-\u9fff])\s*$"
 )
 """What stands before the answer of a sentence that states one."""
-IFF = re.compile(r"\bif and only if\b\s*([^=,.]{1,40}?)[.\s]*$|当且仅当\s*([^=，,。]{1,30}?)\s*时?(?:[，,][^=]{0,12})?[。.\s]*$")
+IFF = re.compile(
+    r"\bif and only if\b\s*([^=,.]{1,40}?)[.\s]*$|当且仅当\s*([^=，,。]{1,30}?)\s*时?(?:[，,][^=]{0,12})?[。.\s]*$"
+)
 EXTREMUM = re.compile(r"\b(?:the )?(?:maximum|minimum|largest|smallest|max|min)\b|最[大小]值", re.IGNORECASE)
+BOLD = re.compile(r"\*\*([^*\n]{1,120})\*\*|__([^_\n]{1,120})__")
+PLEASANTRY = re.compile(r"(?:I hope|Let me know|Feel free|If you have|Hope this|希望|如有)", re.IGNORECASE)
+PLEASANTRY_AFTER = re.compile(r"(?<=[.!。])\s*(?:I hope|Let me know|Feel free|If you have|Hope this|希望|如有)[^\n]*$", re.IGNORECASE)
+BULLET = re.compile(r"^(?:[-•*]|\(?\d{1,2}[.)])\s+(?=\S)")
 JOINED_BY_OF = re.compile(r"\b(?:of|in|from|for|where|on)\s*$")
 PARAMETERS = re.compile(
     r"[,，]?\s*[(（]?\s*(?:\b(?:for (?:all|any|every|some|each|an?)|where|with|namely|since|because)\b|其中|因为|(?:\$|\\\()?\s*[a-z]\s*\\in\s*\\math)[^=]*$"
@@ -45,7 +56,10 @@ LONGEST_LINE = 500
 """Characters of a last line that may still be the statement of an answer."""
 END_OF_TURN = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id|end|eos)\|>")
 THINKING = re.compile(r"</think(?:ing)?>|<\|/?think\|>")
-THEREFORE = re.compile(r"^\s*(?:\*\*)?(?:so|thus|hence|therefore|then|in conclusion|finally|consequently|as a result|因此|所以|故|综上|综上所述|从而|于是|则)[\s,，:：]*", re.IGNORECASE)
+THEREFORE = re.compile(
+    r"^\s*(?:\*\*)?(?:so|thus|hence|therefore|then|in conclusion|finally|consequently|as a result|因此|所以|故|综上|综上所述|从而|于是|则)[\s,，:：]*",
+    re.IGNORECASE,
+)
 
 
 def after_thinking(text: str) -> str:
@@ -101,11 +115,16 @@ def last_boxes(text: str) -> tuple[str, list[str]]:
 def _unit_after(tail: str) -> str:
     """The unit that follows a box outside of it."""
     plain = re.sub(r"^(?:\\[,;! \)\]]|~|[\s$])+", "", tail)
-    if found := re.match(r"\\?%|percent\b|pct\b|\^\{?\\circ\}?|°|\\(?:text|mathrm|mbox|textbf)\s*\{([^{}]{1,30})\}(?:\^\{?[23]\}?)?", plain):
+    if found := re.match(
+        r"\\?%|percent\b|pct\b|\^\{?\\circ\}?|°|\\(?:text|mathrm|mbox|textbf)\s*\{([^{}]{1,30})\}(?:\^\{?[23]\}?)?",
+        plain,
+    ):
         return found[0]
     if words := re.match(r"(?:[A-Za-z]+(?:\^\{?[23]\}?)?(?:\s*/\s*|\s+|(?=[^A-Za-z]|$))){1,4}", plain[:60]):
         split = words[0].split()
-        return next((unit for size in range(len(split), 0, -1) if find_unit(unit := " ".join(split[:size]).strip(" .,"))), "")
+        return next(
+            (unit for size in range(len(split), 0, -1) if find_unit(unit := " ".join(split[:size]).strip(" .,"))), ""
+        )
     if words := re.match(r"[\u4e00-\u9fff]{1,5}", plain):
         return next((words[0][:size] for size in range(len(words[0]), 0, -1) if find_unit(words[0][:size])), "")
     return ""
@@ -140,7 +159,11 @@ def candidates(statement: str) -> list[str]:
         found.append(f"{parts[0]} {unit}" if unit else parts[0])
     elif len(parts) > 1:
         found.append(_last_group(statement, matches)[0])
-    if sentence := re.match(r"(.+?[^\d\s])[.。]\s+[A-Z\u4e00-\u9fff].*$|(.+?)(?:,|，|\s)(?:because|since|so that|因为|由于)\b.*$", statement, re.DOTALL):
+    if sentence := re.match(
+        r"(.+?[^\d\s])[.。]\s+[A-Z\u4e00-\u9fff].*$|(.+?)(?:,|，|\s)(?:because|since|so that|因为|由于)\b.*$",
+        statement,
+        re.DOTALL,
+    ):
         found.append(next(filter(None, sentence.groups())))
     chunks = [match[0].strip() for match in CHUNK.finditer(statement)] if not parts else []
     if len(chunks) == 1:
@@ -158,7 +181,7 @@ def conclusion(text: str) -> tuple[list[str], bool]:
 
     Sure is a line that is nothing but an answer, and a sentence that ends in `is …`, `= …`, `为…` or the like.
     """
-    lines = [line.strip() for line in text.strip().splitlines() if line.strip(" $`*\\[]().。")]
+    lines = _last_lines(text)
     if not lines or len(lines[-1]) > LONGEST_LINE:
         return [], False
     last = strip_denied(THEREFORE.sub("", lines[-1]).strip())
@@ -172,6 +195,9 @@ def conclusion(text: str) -> tuple[list[str], bool]:
     if len(labels) > 1:
         return _balanced([re.sub(r"\((?:at|when)\b[^()]*\)", "", sentence[labels[0].start() :])]), True
     matches = [*MATH.finditer(sentence)]
+    bold = [match[1] or match[2] for match in BOLD.finditer(sentence)]
+    if len(bold) == 1 and not (matches and "$" not in bold[0]):
+        return _balanced([bold[0], *candidates(sentence)]), True
     if not matches:
         ended = [match["answer"] for match in [CONCLUSION.search(sentence.rstrip(" .。"))] if match]
         forms = [last, *ended, *candidates(sentence)]
@@ -193,6 +219,24 @@ def conclusion(text: str) -> tuple[list[str], bool]:
     forms = [f"{group} {unit}"] if unit else []
     ends = not after.strip(" .。$") and (len(lines) == 1 or "=" in group or bool(THEREFORE.match(lines[-1])))
     return _balanced([*([sentence] if len(matches) == 1 else []), *forms, group]), sure or ends
+
+
+def _last_lines(text: str) -> list[str]:
+    """The lines of a text, pleasantries left out, a list at its end and a noun after a formula taken together."""
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip(" $`*\\[]().。")]
+    while len(lines) > 1 and PLEASANTRY.match(lines[-1]):
+        lines.pop()
+    if lines:
+        lines[-1] = PLEASANTRY_AFTER.sub("", lines[-1]) or lines[-1]
+    listed = 0
+    while listed < len(lines) and BULLET.match(lines[-1 - listed]):
+        listed += 1
+    if listed > 1:
+        joined = "; ".join(BULLET.sub("", line).rstrip(" .。;；") for line in lines[-listed:])
+        lines[-listed:] = [joined]
+    elif len(lines) > 1 and len(lines[-1]) <= 12 and not re.search(r"[\d$\\=]|\b(?:yes|no)\b", lines[-1]) and "$" in lines[-2]:
+        lines[-2:] = [f"{lines[-2]} {lines[-1]}"]
+    return lines
 
 
 def _last_group(sentence: str, matches: list[re.Match[str]]) -> tuple[str, str]:
@@ -217,8 +261,31 @@ def _first_group(sentence: str, matches: list[re.Match[str]]) -> str:
 
 def _balanced(forms: list[str]) -> list[str]:
     """Forms without half a formula."""
-    whole = [form for form in forms if form.count("{") == form.count("}") and (form.replace("\\$", "").count("$") + 1) % 2 or form.count("$") == 1]
+    whole = [
+        form
+        for form in forms
+        if form.count("{") == form.count("}") and (form.replace("\\$", "").count("$") + 1) % 2 or form.count("$") == 1
+    ]
     return list(dict.fromkeys(form.strip() for form in whole if form.strip()))
+
+
+TOKENS = re.compile(
+    r"\d+(?:\.\d+)?|[<>=≤≥≠≈]|\\(?:le|ge|ne|lt|gt|leq|geq|neq|approx|notin|sqrt|pi)(?![A-Za-z])"
+    r"|\b(?:even|odd|prime|primes|divisible|multiples?|except|unless|power|positive|negative|nonnegative|only if|none)\b|[奇偶素质倍除负]",
+    re.IGNORECASE,
+)
+RESTRICTION = re.compile(r"[<>≤≥≠]|\\(?:le|ge|ne|lt|gt|leq|geq|neq|notin)(?![A-Za-z])|\b(?:except|unless|but not|only if)\b|除")
+
+
+def is_complete(statement: str, form: str) -> bool:
+    """Whether a form of a statement leaves out no number, no relation and no property that the statement holds."""
+    return not Counter(TOKENS.findall(statement)) - Counter(TOKENS.findall(form))
+
+
+def is_restricted(statement: str, form: str) -> bool:
+    """Whether a statement goes on after the form with a restriction of it."""
+    end = form.rstrip(" $.")[-12:]
+    return bool(end in statement and RESTRICTION.search(statement.rpartition(end)[2]))
 
 
 def last_number(text: str) -> str | None:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pipeline.answers.evaluation import walk
 from pipeline.answers.syntax import Apply, Matrix, Node
+
+
+LARGEST = 300
+"""Nodes of an expression of matrices beyond which it is not worked out."""
 
 
 def to_matrix(node: Node) -> Matrix | None:
     """The matrix that an expression of matrices is; None where it is none or the shapes do not fit."""
     if isinstance(node, Matrix):
         return node
+    if sum(1 for _ in walk(node)) > LARGEST:
+        return None
     if not isinstance(node, Apply) or not any(isinstance(to_matrix(part), Matrix) for part in node.args):
         return None
     parts = [to_matrix(part) for part in node.args]

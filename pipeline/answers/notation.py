@@ -90,6 +90,7 @@ def normalise(text: str) -> str:
 
 def _unmark(text: str) -> str:
     r"""Markdown's marks, dollar delimiters and `\boxed` taken off; `\$` and lone dollars are money."""
+    text = re.sub(r"^\s*\*\*|\*\*\s*[.。]?\s*$", " ", text)
     text = re.sub(r"(?<=[\w)])\*\*(?=[\w(])", "^", text) if text.count("**") % 2 else text.replace("**", " ")
     text = text.replace("`", " ").replace("\\$", "\\dollar ").replace("\\%", "%").replace("\\#", " ")
     dollars = text.count("$") - 2 * text.count("$$")

@@ -76,9 +76,6 @@ class Reading:
     """Whether this reading is unlikely enough that it may not make an answer correct."""
 
 
-
-
-
 CURRENCIES = {
     "\\dollar": "$",
     "$": "$",
@@ -155,7 +152,11 @@ def _read_plain(body: str, condition: str) -> list[Reading]:
     """Readings of mathematics without a unit, one for each style that matters."""
     body = body.strip()
     if HAN_ONLY.search(body):
-        body = re.sub(HAN_RUN.pattern + r"(?![\u4e00-\u9fff])", lambda m: f"({number})" if (number := read_numeral(m[0])) is not None else m[0], body)
+        body = re.sub(
+            HAN_RUN.pattern + r"(?![\u4e00-\u9fff])",
+            lambda m: f"({number})" if (number := read_numeral(m[0])) is not None else m[0],
+            body,
+        )
     style = Style()
     first = to_meaning(parse(body, style))
     readings = [Reading(first, condition)]
@@ -318,5 +319,3 @@ def _choose_sign(node: Node, sign: int) -> Node:
     if isinstance(node, Relation):
         return Relation(tuple(_choose_sign(side, sign) for side in node.sides), node.signs)
     return node
-
-

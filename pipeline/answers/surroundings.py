@@ -13,14 +13,14 @@ SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, 
 LABELS = (
     (
         re.compile(
-            r"‹?\s*(?:the\s+)?\b(?:maximum|max|greatest|largest)(?:\s+value)?\s*›?(?=\s*(?:is|=|:|of|-?\d|\\))\s*(?:is|=|:|of)?|(?:最大值)\s*(?:为|是|等于|=|:)?",
+            r"‹?\s*\\?(?:the\s+)?\b(?:maximum|max|greatest|largest)(?:\s+value)?\s*›?(?=\s*(?:is|=|:|of|-?\d|\\))\s*(?:is|=|:|of)?|(?:最大值)\s*(?:为|是|等于|=|:)?",
             re.IGNORECASE,
         ),
         " ‹largest› = ",
     ),
     (
         re.compile(
-            r"‹?\s*(?:the\s+)?\b(?:minimum|min|least|smallest)(?:\s+value)?\s*›?(?=\s*(?:is|=|:|of|-?\d|\\))\s*(?:is|=|:|of)?|(?:最小值)\s*(?:为|是|等于|=|:)?",
+            r"‹?\s*\\?(?:the\s+)?\b(?:minimum|min|least|smallest)(?:\s+value)?\s*›?(?=\s*(?:is|=|:|of|-?\d|\\))\s*(?:is|=|:|of)?|(?:最小值)\s*(?:为|是|等于|=|:)?",
             re.IGNORECASE,
         ),
         " ‹smallest› = ",
@@ -36,7 +36,7 @@ LEAD_HAN = re.compile(
 )
 CONDITIONS = re.compile(
     r"[,;]?\s*\(?\s*‹?\s*(?:(?:where|with|for|when|其中|当|for all|for any|for every|for some|if)\s*›?\s*)?(?:(?:all|any|every|some|real|integers?|整数|任意|‹[^‹›]{0,30}›)\s*)*"
-    r"(?<![A-Za-z\\])(?P<names>[a-zA-Z](?:_\w)?(?:\s*,\s*[a-zA-Z](?:_\w)?)*)\s*(?:\\in\s*(?P<set>\\(?:integers|reals|naturals|rationals|complexes)\s*\^?\{?[+*]?\}?(?:_\{?[+>=0]+\}?)?)|(?:是|为)\s*(?P<han>整数|任意整数|正整数|自然数|任意实数|实数)|‹?\s*(?:is|are)\s+(?:an?\s+|any\s+|all\s+)*(?P<word>integers?|real(?: numbers?)?|positive integers?|constants?|natural numbers?)\s*›?)\s*›?\s*\)?\s*\.?$"
+    r"(?<![A-Za-z\\\d})\]])(?P<names>[a-zA-Z](?:_\w)?(?:\s*,\s*[a-zA-Z](?:_\w)?)*)\s*(?:\\in\s*(?P<set>\\(?:integers|reals|naturals|rationals|complexes)\s*\^?\{?[+*]?\}?(?:_\s*\{?[+>=\s0]+\}?)?)|(?:是|为)\s*(?P<han>整数|任意整数|正整数|自然数|任意实数|实数)|‹?\s*(?:is|are)\s+(?:an?\s+|any\s+|all\s+)*(?P<word>integers?|real(?: numbers?)?|positive integers?|constants?|natural numbers?)\s*›?)\s*›?\s*\)?\s*\.?$"
 )
 CONDITIONS_PLAIN = re.compile(
     r"[,;]?\s*\(?\s*‹?\s*\b(?:where|for (?:all|any|every|some|each)|for real|with)\b\s*›?[^=]*$|[,;]?\s*‹?(?:其中|对任意|对所有)[^=]*$|\s*\((?:[^()=]*(?:整数|实数|常数|integer|real|constant|any)[^()=]*)\)\s*$"
@@ -47,7 +47,9 @@ COMPOUND_PART = re.compile(
 TAIL_TOKEN = re.compile(
     r"‹[^‹›]*›|\\deg\s*[CF]?|\\dollar|\\[A-Za-z]+|[A-Za-zµ]+|[°$€£¥￥¢₹]|[\u4e00-\u9fff]+|\^\s*\{?\s*[23]\s*\}?|/|\.|\s+|."
 )
-CLAIM = re.compile(r"[为是不奇偶整质素倍]|\b(?:is|are|not|odd|even|prime|integers?|if|where|when|for|all|any|real|positive|negative)\b")
+CLAIM = re.compile(
+    r"[为是不奇偶整质素倍]|\b(?:is|are|not|odd|even|prime|integers?|if|where|when|for|all|any|real|positive|negative)\b"
+)
 """Words after an expression in variables that say something of them."""
 NOT_A_NOUN = re.compile(
     r"(?:and|or|cup|mod|sin|cos|tan|log|ln|sqrt|pi|percent|percentage|pct|per cent)\b|‹\s*(?:and|or|percent)\b|或|和|且|与|及"
@@ -71,9 +73,23 @@ def tidy(plain: str) -> str:
         if plain == before:
             break
     plain = re.sub(r"(?<=\d)\s*(万|亿|百万|千万)(?![\u4e00-\u9fff]*\d)", lambda m: f"*{HAN_SCALES[m[1]]} ", plain)
-    plain = re.sub(r"(?<=[\d}])\s*‹?\s*\b(hundred|thousand|million|billion|trillion)\b", lambda m: f"*{SCALES[m[1].lower()]} ", plain, flags=re.IGNORECASE) if re.match(r"[-\d\\$€£]", plain) else plain
-    plain = re.sub(r"‹?\s*\bfor (?:all|every|each|any) (?:real |positive |integers? |numbers? )*›?\s*[a-z]\b(?=\s*(?:,|;|or\b|and\b|‹\s*(?:or|and)))", " ", plain)
+    plain = (
+        re.sub(
+            r"(?<=[\d}])\s*‹?\s*\b(hundred|thousand|million|billion|trillion)\b",
+            lambda m: f"*{SCALES[m[1].lower()]} ",
+            plain,
+            flags=re.IGNORECASE,
+        )
+        if re.match(r"[-\d\\$€£]", plain)
+        else plain
+    )
+    plain = re.sub(
+        r"‹?\s*\bfor (?:all|every|each|any) (?:real |positive |integers? |numbers? )*›?\s*[a-z]\b(?=\s*(?:,|;|or\b|and\b|‹\s*(?:or|and)))",
+        " ",
+        plain,
+    )
     plain = re.sub(r"\((?:at|when|当)\b[^()]*\)", " ", plain)
+    plain = re.sub(r"^(?:all )?real numbers? (?:except|other than|not equal to) (.+)$", r"\\reals \\setminus \\{\1\\}", plain, flags=re.IGNORECASE)
     for pattern, label in LABELS:
         plain = pattern.sub(lambda _, label=label: label, plain)
     if HAN_ONLY.search(plain) and (lead := LEAD_HAN.match(plain)) and not re.search(r"[\d=]", lead[0]):
@@ -172,7 +188,9 @@ def _tail_starts(plain: str) -> list[int]:
             continue
         if token.startswith("^") and place and re.match(r"[A-Za-z›]", tokens[place - 1][1][-1]):
             continue
-        if token.startswith(("‹", "\\deg", "\\dollar")) or re.fullmatch(r"[A-Za-zµ]+|[°$€£¥￥¢₹]|[\u4e00-\u9fff]+", token):
+        if token.startswith(("‹", "\\deg", "\\dollar")) or re.fullmatch(
+            r"[A-Za-zµ]+|[°$€£¥￥¢₹]|[\u4e00-\u9fff]+", token
+        ):
             starts.append(start)
             if HAN_ONLY.match(token):
                 starts.extend(range(start + len(token) - 1, start, -1))

@@ -244,6 +244,8 @@ class _Parser:
             modulus = self.number()
             self.match(r"\s*[})]+")
             return Apply("congruent", (sides[-1], modulus))
+        if signs == [r"\equiv"] and isinstance(sides[0], Apply) and sides[0].name == "call":
+            signs = ["="]
         return Relation(tuple(sides), tuple(signs)) if signs else sides[0]
 
     def union(self) -> Node:
@@ -315,7 +317,12 @@ class _Parser:
         mark = right.name if isinstance(right, Apply) and right.name in ("%", "deg") else ""
         part = right.args[0] if mark and isinstance(right, Apply) else right
         quotient = part.args if isinstance(part, Apply) and part.name == "/" else ()
-        if isinstance(whole, Number) and whole.places is None and all(isinstance(n, Number) for n in quotient) and quotient:
+        if (
+            isinstance(whole, Number)
+            and whole.places is None
+            and all(isinstance(n, Number) for n in quotient)
+            and quotient
+        ):
             proper = quotient[0].value < quotient[1].value  # type: ignore[union-attr]
             if not proper:
                 self.style.ambiguous.add("mixed")
@@ -655,8 +662,6 @@ class _Parser:
 
     def letters(self) -> Node:
         """Variables, functions written plainly, or a word."""
-        if hexadecimal := self.match(_HEXADECIMAL):
-            return _hexadecimal(hexadecimal)
         found = self.peeks(r"[^\W\d_]+")
         assert found is not None
         run = found[0]
@@ -666,8 +671,12 @@ class _Parser:
         if run in ("sqrt", "pi", "infty", "infinity", "inf", "oo"):
             self.at = found.end()
             return self.root() if run == "sqrt" else Symbol("pi" if run == "pi" else "infty")
-        if choice := self.match(r"([CA])\s*_\s*(?:\{\s*(\w+)\s*\}|(\w))\s*\^\s*(?:\{\s*(\w+)\s*\}|(\w))|(C)\s*(?=\(\s*\d+\s*,\s*\d+\s*\))"):
+        if choice := self.match(
+            r"([CA])\s*_\s*(?:\{\s*(\w+)\s*\}|(\w))\s*\^\s*(?:\{\s*(\w+)\s*\}|(\w))|(C)\s*(?=\(\s*\d+\s*,\s*\d+\s*\))"
+        ):
             return self.choice(choice)
+        if hexadecimal := self.match(_HEXADECIMAL):
+            return _hexadecimal(hexadecimal)
         if run.lower() in SHORT_WORDS and self.peeks(run + r"(?:\s+[A-Za-z\\]|\s*,)"):
             self.at = found.end()
             return Word(run)
@@ -715,7 +724,7 @@ class _Parser:
         return _symbol(name)
 
 
-_HEXADECIMAL = r"‹?\s*([0-9A-F]*[A-F][0-9A-F]*)\s*›?\s*_\s*\{?\s*\(?(16|12|11)\)?\s*\}?"
+_HEXADECIMAL = r"‹?\s*([0-9A-F]*[A-F][0-9A-F]*)\s*›?\s*_\s*\{?\s*\(?(16)\)?\s*\}?"
 _INTERVALS = frozenset({"()", "[]", "(]", "[)"})
 
 
@@ -725,7 +734,11 @@ def _number(text: str) -> Number:
 
 def _hexadecimal(found: re.Match[str]) -> Node:
     """Digits with letters and their base."""
-    return Apply("in base", (Number(Fraction(int(found[1], int(found[2])))), Number(Fraction(int(found[2])))))
+    try:
+        value = int(found[1], int(found[2]))
+    except ValueError as error:
+        raise Unreadable(str(error)) from error
+    return Apply("in base", (Number(Fraction(value)), Number(Fraction(int(found[2])))))
 
 
 def _symbol(name: str) -> Symbol:

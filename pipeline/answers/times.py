@@ -18,7 +18,10 @@ CLOCK = re.compile(
 MONTHS = "|".join(word for word, (kind, _) in words.KNOWN.items() if kind == "month" and word.isascii())
 DATES = (
     re.compile(rf"^(?P<month>{MONTHS})\.? (?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:,? (?P<year>\d{{4}}))?$", re.IGNORECASE),
-    re.compile(rf"^(?:the )?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<month>{MONTHS})\.?(?:,? (?P<year>\d{{4}}))?$", re.IGNORECASE),
+    re.compile(
+        rf"^(?:the )?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<month>{MONTHS})\.?(?:,? (?P<year>\d{{4}}))?$",
+        re.IGNORECASE,
+    ),
     re.compile(r"^(?:(?P<year>\d{4})\s*年\s*)?(?P<month>\d{1,2})\s*月\s*(?P<day>\d{1,2})\s*[日号]?$"),
     re.compile(r"^(?P<year>\d{4})[-/](?P<month>\d{2})[-/](?P<day>\d{2})$"),
 )

@@ -21,7 +21,7 @@ primality: prime 素数 质数 | composite 合数
 """
 _EMPTY = re.compile(
     r"(?:there (?:is|are|exists?) )?no (?:such |real |positive |integer |integral )*(?:\w+ )?(?:solutions?|numbers?|values?|integers?|functions?|pairs?|triples?)?(?: exists?)?"
-    r"|does not exist|doesn't exist|do not exist|undefined|no solutions?|(?:the )?empty set|impossible|没有解|方程无解|不存在这样的.{1,6}|空集"
+    r"|(?:方程)?(?:无|没有)(?:实数|整数|正整数|有理数)?(?:解|根)|does not exist|doesn't exist|do not exist|undefined|no solutions?|(?:the )?empty set|impossible|没有解|方程无解|不存在这样的.{1,6}|空集"
 )
 _ARTICLES = frozenset("the a an is it its answer they are".split())
 
@@ -50,8 +50,11 @@ def read_class(text: str) -> tuple[str, int] | None:
     """(class, which) of a known answer in words, the same for all its synonyms."""
     plain = " ".join(split_words(text))
     plain = re.sub(r"^(?:all |every |any |任意|所有)?(?:[a-z] (?:is |must be |为|是)|[a-z] ?(?:为|是))", "", plain)
+    if answered := re.match(r"(yes|no|是|否|对|不对|正确|错误)[,，]", text.strip().lower()):
+        plain = answered[1]
     if found := re.fullmatch(
-        r"(?:all |every |any )?(?:[a-z] )?(?:all |every |any |全体|所有|任意)?(odd|even|prime)s?(?: (?:integers?|numbers?|[a-z]))*|(?:全体|所有|任意)(奇数|偶数|素数|质数)[a-z]?", plain
+        r"(?:all |every |any )?(?:[a-z] )?(?:all |every |any |全体|所有|任意)?(odd|even|prime)s?(?: (?:integers?|numbers?|[a-z]))*|(?:全体|所有|任意)(奇数|偶数|素数|质数)[a-z]?",
+        plain,
     ):
         plain = found[1] or found[2]
     if plain in KNOWN:

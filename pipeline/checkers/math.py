@@ -28,8 +28,12 @@ MAX_LENGTH = 1000
 """Characters beyond which a final answer is not read."""
 
 
+PARTS = re.compile(r"\b[Pp]art\b|\([1-9ab]\)|[（(][一二三1-9][)）]|第[一二三1-9]")
+"""A text that answers in parts."""
 WORDS = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}|\\text|\\\$|[\u4e00-\u9fff]")
 """Words and units, which math-verify leaves out of account."""
+INTERNAL = "the reader failed"
+"""How the reason begins where our own reader raised what it should not."""
 CORRECTED = re.compile(
     r"(?:final answer|correct|instead|should be|mistake|wrong|最终|正确|应为|应该|改为|错)[^\n]{0,200}\\f?boxed(?!.*\\f?boxed)",
     re.IGNORECASE | re.DOTALL,
@@ -58,8 +62,10 @@ class Settings(AnswerSettings):
 class Statement:
     """One place of a text that states its answer."""
 
+    text: str
+    """The whole of it."""
     forms: tuple[str, ...]
-    """What to read there, the whole first."""
+    """What to read there, the likeliest first."""
     firm: bool = True
     """Whether it is sure enough to make a text wrong."""
 
@@ -86,7 +92,7 @@ class Math(Checker):
     async def check(self, problem: Problem, text: str) -> Grade:
         grade = await self._check_statements(problem, text)
         if self.settings.last_number and grade.verdict == "unknown" and (guess := extraction.last_number(text)):
-            guessed = await self.grade(problem, Statement((guess,), firm=False))
+            guessed = await self.grade(problem, Statement(guess, (guess,), firm=False))
             return guessed if guessed.verdict == "correct" else grade
         return grade
 
@@ -97,36 +103,41 @@ class Math(Checker):
         grades = [await self.grade(problem, statement) for statement in statements]
         if len({grade.verdict for grade in grades}) > 1:
             told = ", ".join(grade.extracted or "" for grade in grades)
-            return Grade(verdict="unknown", extracted=grades[-1].extracted, reason=f"marked answers disagree: {told}"[:200])
+            return Grade(
+                verdict="unknown", extracted=grades[-1].extracted, reason=f"marked answers disagree: {told}"[:200]
+            )
         grade = grades[-1]
-        if grade.verdict == "wrong" and len(boxes) > 1 and not CORRECTED.search(text) and await self._is_in_boxes(problem, boxes):
-            return grade.model_copy(update={"verdict": "unknown", "reason": "another boxed answer is the right one"})
+        if grade.verdict == "wrong" and len(set(boxes)) > 1 and not CORRECTED.search(text):
+            if await self._is_in_boxes(problem, boxes):
+                return grade.model_copy(update={"verdict": "unknown", "reason": "another boxed answer is the right one"})
+            if PARTS.search(text):
+                return grade.model_copy(update={"verdict": "unknown", "reason": "several parts, each with its box"})
         return grade
 
     async def check_answer(self, problem: Problem, answer: str) -> Grade:
-        return await self.grade(problem, Statement(tuple(extraction.candidates(answer))))
+        return await self.grade(problem, Statement(answer, tuple(extraction.candidates(answer))))
 
     def find_statements(self, text: str) -> tuple[list[Statement], list[str]]:
         """(statements of the final answer, every boxed answer); the surest kind of statement that the text has."""
         text = extraction.after_thinking(text)
         box, boxes = extraction.last_boxes(text) if self.settings.boxed else ("", [])
-        found = [Statement((box,))] if box else []
-        found += [Statement(tuple(extraction.candidates(marked))) for marked in self.settings.find_marked(text)]
+        found = [Statement(box, (box,))] if box else []
+        found += [Statement(marked, tuple(extraction.candidates(marked))) for marked in self.settings.find_marked(text)]
         if boxes:
             after = text[text.rindex("boxed") :]
-            found += [Statement(tuple(extraction.candidates(told))) for told in _announced(after)]
+            found += [Statement(told, tuple(extraction.candidates(told))) for told in _announced(after)]
         if not found:
-            found = [Statement(tuple(extraction.candidates(told))) for told in self.settings.find_phrases(text)]
+            found = [Statement(told, tuple(extraction.candidates(told))) for told in self.settings.find_phrases(text)]
         if not found:
             forms, firm = extraction.conclusion(text)
             if any(_try_read(form) is not None for form in forms):
-                found = [Statement(tuple(forms), firm=firm)]
+                found = [Statement(forms[0], tuple(forms), firm=firm)]
         return [statement for statement in found if statement.forms], boxes
 
     async def _is_in_boxes(self, problem: Problem, boxes: list[str]) -> bool:
         """Whether an earlier box, or all of them together, hold the right answer."""
         for form in (", ".join(dict.fromkeys(boxes[-6:])), *dict.fromkeys(boxes[-6:-1])):
-            if (await self.grade(problem, Statement((form,)))).verdict == "correct":
+            if (await self.grade(problem, Statement(form, (form,)))).verdict == "correct":
                 return True
         return False
 
@@ -134,13 +145,18 @@ class Math(Checker):
         """Grade one statement of an answer against the gold one."""
         shown = statement.forms[0][:MAX_LENGTH]
         outcome: Outcome | Literal["unread"]
-        outcome, why, shown = self._compare(problem, statement.forms)
+        try:
+            outcome, why, shown = self._compare(problem, statement.forms)
+        except Exception as error:  # a fault of the reader must not end a run; fuzzed texts look for this reason
+            outcome, why = "unread", f"{INTERNAL}: {type(error).__name__}: {error}"[:120]
         if outcome == "unread" or (outcome == "different" and not why.startswith("plain: ")):
             outcome, why = await self._read_again(problem.answer, shown, outcome, why)
         why = why.removeprefix("plain: ")
         verdict: Verdict = {"same": "correct", "different": "wrong"}.get(outcome, "unknown")  # type: ignore[assignment]
-        if verdict == "wrong" and not statement.firm:
-            verdict, why = "unknown", f"{why}; but the answer found is only a guess"
+        if verdict == "wrong" and not (statement.firm and extraction.is_complete(statement.text, shown)):
+            verdict, why = "unknown", f"{why}; but the answer found is not sure to be the whole answer"
+        if verdict == "correct" and extraction.is_restricted(statement.text, shown):
+            verdict, why = "unknown", f"{why}; but a restriction follows"
         return Grade(verdict=verdict, extracted=shown, reason=f"{why} (gold: {problem.answer})"[:300])
 
     def _compare(self, problem: Problem, forms: tuple[str, ...]) -> tuple[str, str, str]:
@@ -184,7 +200,9 @@ class Math(Checker):
 
 def _announced(text: str) -> list[str]:
     """What a text after its last box calls the final answer."""
-    return [match[1] for match in re.finditer(r"[Ff]inal answer is:?[ \t]*([^\n]+?)(?:\.(?=\s|$)|$)", text, re.MULTILINE)][-1:]
+    return [
+        match[1] for match in re.finditer(r"[Ff]inal answer is:?[ \t]*([^\n]+?)(?:\.(?=\s|$)|$)", text, re.MULTILINE)
+    ][-1:]
 
 
 def squeeze(text: str) -> str:
@@ -197,7 +215,9 @@ def squeeze(text: str) -> str:
 def gold_forms(gold: str) -> tuple[str, ...]:
     """Forms of a gold answer to read: data sets give it bare, boxed, or at the end of a sentence."""
     box, _ = extraction.last_boxes(gold) if "boxed" in gold else ("", [])
-    return (box,) if box else tuple(extraction.candidates(gold))
+    if box:
+        return (box,)
+    return tuple(form for form in extraction.candidates(gold) if extraction.is_complete(gold, form))
 
 
 def _try_read(text: str) -> tuple[Reading, ...] | None:
@@ -235,7 +255,19 @@ def _needs_second_reading(gold: Reading, answer: Reading) -> bool:
 
 def _is_literal(node: object) -> bool:
     """Whether a tree is a number with signs around it that leave no doubt how to read it."""
-    if isinstance(node, Apply) and node.name in ("neg", "%", "/", "deg", "^", "*", "+", "sqrt", "based", "in base", ":"):
+    if isinstance(node, Apply) and node.name in (
+        "neg",
+        "%",
+        "/",
+        "deg",
+        "^",
+        "*",
+        "+",
+        "sqrt",
+        "based",
+        "in base",
+        ":",
+    ):
         return all(_is_literal(argument) for argument in node.args)
     return isinstance(node, Number)
 
