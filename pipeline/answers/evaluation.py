@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
 import mpmath
 
-from pipeline.answers.syntax import Apply, Group, Matrix, Node, Number, Relation, Symbol, Word
+from pipeline.answers.tree import Apply, Group, Matrix, Node, Number, Relation, Symbol, Word
 
 DIGITS = 60
 EXACT_BITS = 20_000
@@ -27,6 +28,8 @@ TERMS = 400
 context = mpmath.MPContext()
 """Our own context: mpmath's global one belongs to whoever else uses it."""
 context.dps = DIGITS
+LOCK = threading.RLock()
+"""Held by whoever reads or compares where several threads do: the context changes its precision as it works."""
 Value = Any
 """Fraction, or a real or complex number of `context`."""
 Assignment = Mapping[str, Fraction]
@@ -273,6 +276,7 @@ def factorial(value: Value) -> Value:
 
 
 def double_factorial(value: Value) -> Value:
+    """n!!, every second factor."""
     n = _integer(value)
     if not 0 <= n <= 2000:
         raise NoValue("a double factorial of that size")
@@ -303,8 +307,7 @@ def _rounded(down: bool) -> Callable[[Value], Value]:
     return apply
 
 
-def _real(value: Value) -> Fraction | Any:
-    value = value if isinstance(value, Fraction) else value
+def _real(value: Value) -> Value:
     if not isinstance(value, Fraction) and value.imag:
         raise NoValue("a complex number has no order")
     return value

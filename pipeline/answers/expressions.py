@@ -24,7 +24,7 @@ from pipeline.answers.evaluation import (
     walk,
     widen,
 )
-from pipeline.answers.syntax import Apply, Group, Matrix, Node, Number, Relation, Symbol
+from pipeline.answers.tree import Apply, Group, Matrix, Node, Relation, Symbol
 
 Result = tuple[Literal["same", "different", "unclear"], str]
 WHOLE = frozenset("nmkjlNMK")
@@ -276,7 +276,7 @@ def _on_curve(relation: Relation, names: Sequence[str]) -> Iterator[Mapping[str,
 def _bisect(
     gap: Node, at: dict[str, Fraction], unknown: str, low: Fraction, high: Fraction, positive: bool
 ) -> Fraction | None:
-    first = None
+    first: Value = None
     for _ in range(50):
         middle = (low + high) / 2
         try:
@@ -301,6 +301,3 @@ def _compare_chains(gold: Relation, answer: Relation) -> Result:
     if all(result[0] == "same" for result in results):
         return "same", "the same chain"
     return "unclear", "chains that cannot be compared"
-
-
-_ = Number

@@ -13,27 +13,34 @@ from pipeline.answers.numerals import SCALES, SMALL, TENS
 from pipeline.answers.units import find_unit
 
 BETWEEN_BOXES = re.compile(
-    r"(?:\s|\$|\\\[|\\\]|\\\(|\\\)|,|;|、|，|；|\\quad|\\qquad|\\ |\\,|\.|\band\b|\bor\b|和|或|与|及|&|[a-zA-Z]\s*(?:_\{?\d\}?)?\s*=|\\text\s*\{[^{}]{0,20}\}|\*\*)*"
+    r"(?:\s|\$|\\\[|\\\]|\\\(|\\\)|,|;|、|，|；|\\quad|\\qquad|\\ |\\,|\.|\band\b|\bor\b|和|或|与|及|&"
+    r"|[a-zA-Z]\s*(?:_\{?\d\}?)?\s*=|\\text\s*\{[^{}]{0,20}\}|\*\*)*"
 )
 MATH = re.compile(r"(?<!\\)\$\$(.+?)\$\$|(?<!\\)\$((?:[^$\n\\]|\\.)+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 CHUNK = re.compile(
-    r"(?:[$€£¥￥]|\\\$)?\s*[-−]?\d[\d,]*(?:[.:：/]\d+)*\s*(?:%|％|°C?|[ap]\.?m\.?|元\s*\d+\s*角(?:\s*\d+\s*分)?|[A-Za-z]+(?:[/^][A-Za-z0-9]+)*|[点时]\s*(?:\d+\s*分|半)?|[\u4e00-\u9fff]{1,3}(?=[。.\s]*$)|[千万亿]?[元米克升]|小时|分钟)?",
+    r"(?:[$€£¥￥]|\\\$)?\s*[-−]?\d[\d,]*(?:[.:：/]\d+)*\s*(?:%|％|°C?|[ap]\.?m\.?|元\s*\d+\s*角(?:\s*\d+\s*分)?"
+    r"|[A-Za-z]+(?:[/^][A-Za-z0-9]+)*|[点时]\s*(?:\d+\s*分|半)?|[\u4e00-\u9fff]{1,3}(?=[。.\s]*$)"
+    r"|[千万亿]?[元米克升]|小时|分钟)?",
     re.IGNORECASE,
 )
 _WORDS = "|".join(sorted([*SMALL, *TENS, *SCALES], key=len, reverse=True))
 SPELLED = re.compile(rf"\b(?:{_WORDS})(?:[\s-]+(?:and\s+)?(?:{_WORDS}))*\b", re.IGNORECASE)
 CONCLUSION = re.compile(
-    r"(?:\b(?:is|are|equals|gives|get|obtain|be|=|has|have|by|of|at|for|value|when|only|exactly|total(?:s)?|to|costs?|needs?|takes?)\b|为|是|等于|得到?|有|即|=|共|:|：|剩下?|需要?)\s*(?P<answer>[^=]{1,200})$"
+    r"(?:\b(?:is|are|equals|gives|get|obtain|be|=|has|have|by|of|at|for|value|when|only|exactly|total(?:s)?|to"
+    r"|costs?|needs?|takes?)\b|为|是|等于|得到?|有|即|=|共|:|：|剩下?|需要?)\s*(?P<answer>[^=]{1,200})$"
 )
 DENIED_AFTER = re.compile(
-    r"\s*(?:[,，;]\s*(?:and\s+)?(?:not|rather than|instead of)\b|\b(?:rather than|instead of)\b|[,，]?\s*(?:而不是|而非|并非|不是))[^.。]*$"
+    r"\s*(?:[,，;]\s*(?:and\s+)?(?:not|rather than|instead of)\b|\b(?:rather than|instead of)\b|[,，]?\s*(?:而不是|而非"
+    r"|并非|不是))[^.。]*$"
 )
 NOT_BUT = re.compile(
-    r"\b(?:not|isn't)\b[^.;\n]{1,60}?\b(?:but|rather)\b\s*(?:rather\s+|it is\s+|is\s+)?|不是[^。\n]{1,40}?[,，]?\s*而是|instead of [^.\n,]{1,40},?\s*"
+    r"\b(?:not|isn't)\b[^.;\n]{1,60}?\b(?:but|rather)\b\s*(?:rather\s+|it is\s+|is\s+)?|不是[^。\n]{1,40}?[,，]?\s*而是"
+    r"|instead of [^.\n,]{1,40},?\s*"
 )
 JOINT = re.compile(r"\s*(?:,|;|、|，|；|and|or|和|或|与|及|,\s*and|,\s*or|或者)\s*")
 CLAIMED = re.compile(
-    r"(?:\b(?:is|are|be|equals?|gives?|get|obtain|have|has|so|hence|thus|therefore|that|exactly|only)|[为是于得有即共故则：:=,，]|所以|因此|方程|范围|[\u4e00-\u9fff])\s*$"
+    r"(?:\b(?:is|are|be|equals?|gives?|get|obtain|have|has|so|hence|thus|therefore|that|exactly|only)"
+    r"|[为是于得有即共故则：:=,，]|所以|因此|方程|范围|[\u4e00-\u9fff])\s*$"
 )
 """What stands before the answer of a sentence that states one."""
 IFF = re.compile(
@@ -42,22 +49,29 @@ IFF = re.compile(
 EXTREMUM = re.compile(r"\b(?:the )?(?:maximum|minimum|largest|smallest|max|min)\b|最[大小]值", re.IGNORECASE)
 BOLD = re.compile(r"\*\*([^*\n]{1,120})\*\*|__([^_\n]{1,120})__")
 PLEASANTRY = re.compile(r"(?:I hope|Let me know|Feel free|If you have|Hope this|希望|如有)", re.IGNORECASE)
-PLEASANTRY_AFTER = re.compile(r"(?<=[.!。])\s*(?:I hope|Let me know|Feel free|If you have|Hope this|希望|如有)[^\n]*$", re.IGNORECASE)
+PLEASANTRY_AFTER = re.compile(
+    r"(?<=[.!。])\s*(?:I hope|Let me know|Feel free|If you have|Hope this|希望|如有)[^\n]*$", re.IGNORECASE
+)
 BULLET = re.compile(r"^(?:[-•*]|\(?\d{1,2}[.)])\s+(?=\S)")
 JOINED_BY_OF = re.compile(r"\b(?:of|in|from|for|where|on)\s*$")
 PARAMETERS = re.compile(
-    r"[,，]?\s*[(（]?\s*(?:\b(?:for (?:all|any|every|some|each|an?)|where|with|namely|since|because)\b|其中|因为|(?:\$|\\\()?\s*[a-z]\s*\\in\s*\\math)[^=]*$"
+    r"[,，]?\s*[(（]?\s*(?:\b(?:for (?:all|any|every|some|each|an?)|where|with|namely|since|because)\b|其中|因为|(?:\$"
+    r"|\\\()?\s*[a-z]\s*\\in\s*\\math)[^=]*$"
 )
 """What a sentence says of its parameters at its end."""
 NOTHING = re.compile(
-    r"\bno (?:such |real |positive |integer |integral |prime |natural )*(?:solutions?|numbers?|integers?|functions?|values?|pairs?|triples?)(?: exists?)?(?=[\s.]*$)|\bno such\b[^.$]{0,40}(?=[\s.]*$)|\b(?:does|do) not exist(?=[\s.]*$)|(?:无解|不存在|没有解)(?=[^，,。=]{0,20}[.。]*$)"
+    r"\bno (?:such |real |positive |integer |integral |prime |natural )*(?:solutions?|numbers?|integers?"
+    r"|functions?|values?|pairs?|triples?)(?: exists?)?(?=[\s.]*$)|\bno such\b[^.$]{0,40}(?=[\s.]*$)|\b(?:does|do)"
+    r" not exist(?=[\s.]*$)|(?:无解|不存在|没有解)(?=[^，,。=]{0,20}[.。]*$)"
 )
 LONGEST_LINE = 500
 """Characters of a last line that may still be the statement of an answer."""
 END_OF_TURN = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id|end|eos)\|>")
 THINKING = re.compile(r"</think(?:ing)?>|<\|/?think\|>")
 THEREFORE = re.compile(
-    r"^\s*(?:\*\*)?(?:so|thus|hence|therefore|then|in conclusion|finally|consequently|as a result|因此|所以|故|综上|综上所述|从而|于是|则)[\s,，:：]*",
+    r"^\s*(?:\*\*)?(?:so|thus|hence|therefore|then|in conclusion|finally|consequently|as a result|因此"
+    r"|所以|故|综上|综上所述"
+    r"|从而|于是|则)[\s,，:：]*",
     re.IGNORECASE,
 )
 
@@ -142,7 +156,7 @@ def strip_denied(answer: str) -> str:
 
 
 def candidates(statement: str) -> list[str]:
-    """Forms of a stated answer to read, the whole first: then the mathematics in it, then what stands before a comma."""
+    """Forms of a stated answer to read: the whole, the mathematics in it, what stands before a comma, and so on."""
     statement = strip_denied(statement.strip())
     if len(statement) > LONGEST_LINE:
         return [statement]
@@ -199,16 +213,14 @@ def conclusion(text: str) -> tuple[list[str], bool]:
     if len(bold) == 1 and not (matches and "$" not in bold[0]):
         return _balanced([bold[0], *candidates(sentence)]), True
     if not matches:
-        ended = [match["answer"] for match in [CONCLUSION.search(sentence.rstrip(" .。"))] if match]
-        forms = [last, *ended, *candidates(sentence)]
-        return _balanced(forms), True
+        stated = CONCLUSION.search(sentence.rstrip(" .。"))
+        return _balanced([last, *([stated["answer"]] if stated else []), *candidates(sentence)]), True
     group, before = _last_group(sentence, matches)
     after = sentence[matches[-1].end() :]
     if len(matches) == 1 and not before.strip():
         return _balanced([last, *candidates(sentence)]), True
     if re.search(r"\d", after) and (ended := CONCLUSION.search(after.rstrip(" .。"))):
         return _balanced([ended["answer"], *candidates(ended["answer"])]), True
-    unit = _unit_after(after)
     while not CLAIMED.search(before) and "=" not in group and len(matches) > 1 and JOINED_BY_OF.search(before):
         matches = [match for match in matches if match.start() < len(before)]  # `$s$, the mean of $a$ and $b$`
         if not matches:
@@ -216,7 +228,8 @@ def conclusion(text: str) -> tuple[list[str], bool]:
         group, before = _last_group(sentence, matches)
         after = ""
     sure = bool(re.fullmatch(r"[^,;，；$]{0,60}[.。]?\s*", after)) and bool(CLAIMED.search(before))
-    forms = [f"{group} {unit}"] if unit else []
+    unit_after = _unit_after(after)
+    forms = [f"{group} {unit_after}"] if unit_after else []
     ends = not after.strip(" .。$") and (len(lines) == 1 or "=" in group or bool(THEREFORE.match(lines[-1])))
     return _balanced([*([sentence] if len(matches) == 1 else []), *forms, group]), sure or ends
 
@@ -234,7 +247,12 @@ def _last_lines(text: str) -> list[str]:
     if listed > 1:
         joined = "; ".join(BULLET.sub("", line).rstrip(" .。;；") for line in lines[-listed:])
         lines[-listed:] = [joined]
-    elif len(lines) > 1 and len(lines[-1]) <= 12 and not re.search(r"[\d$\\=]|\b(?:yes|no)\b", lines[-1]) and "$" in lines[-2]:
+    elif (
+        len(lines) > 1
+        and len(lines[-1]) <= 12
+        and not re.search(r"[\d$\\=]|\b(?:yes|no)\b", lines[-1])
+        and "$" in lines[-2]
+    ):
         lines[-2:] = [f"{lines[-2]} {lines[-1]}"]
     return lines
 
@@ -264,17 +282,20 @@ def _balanced(forms: list[str]) -> list[str]:
     whole = [
         form
         for form in forms
-        if form.count("{") == form.count("}") and (form.replace("\\$", "").count("$") + 1) % 2 or form.count("$") == 1
+        if (form.count("{") == form.count("}") and (form.replace("\\$", "").count("$") + 1) % 2) or form.count("$") == 1
     ]
     return list(dict.fromkeys(form.strip() for form in whole if form.strip()))
 
 
 TOKENS = re.compile(
     r"\d+(?:\.\d+)?|[<>=≤≥≠≈]|\\(?:le|ge|ne|lt|gt|leq|geq|neq|approx|notin|sqrt|pi)(?![A-Za-z])"
-    r"|\b(?:even|odd|prime|primes|divisible|multiples?|except|unless|power|positive|negative|nonnegative|only if|none)\b|[奇偶素质倍除负]",
+    r"|\b(?:even|odd|prime|primes|divisible|multiples?|except|unless|power|positive|negative|nonnegative|only if"
+    r"|none)\b|[奇偶素质倍除负]",
     re.IGNORECASE,
 )
-RESTRICTION = re.compile(r"[<>≤≥≠]|\\(?:le|ge|ne|lt|gt|leq|geq|neq|notin)(?![A-Za-z])|\b(?:except|unless|but not|only if)\b|除")
+RESTRICTION = re.compile(
+    r"[<>≤≥≠]|\\(?:le|ge|ne|lt|gt|leq|geq|neq|notin)(?![A-Za-z])|\b(?:except|unless|but not|only if)\b|除"
+)
 
 
 def is_complete(statement: str, form: str) -> bool:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipeline.answers.evaluation import walk
-from pipeline.answers.syntax import Apply, Matrix, Node
-
+from pipeline.answers.tree import Apply, Matrix, Node
 
 LARGEST = 300
 """Nodes of an expression of matrices beyond which it is not worked out."""

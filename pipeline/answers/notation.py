@@ -21,36 +21,41 @@ SIGNS = {
     "≧": ">=", "⩾": ">=", "≠": "!=", "≈": "~=", "≒": "~=", "±": r"\pm ", "∓": r"\mp ", "×": "*", "·": "*", "⋅": "*",
     "•": "*", "∗": "*", "÷": "/", "−": "-", "–": "-", "—": "-", "‐": "-", "⁄": "/", "∪": r"\cup ", "∩": r"\cap ",
     "∈": r"\in ", "∅": r"\emptyset ", "ℝ": r"\reals ", "ℤ": r"\integers ", "ℕ": r"\naturals ", "°": r"\deg ",
-    "º": r"\deg ", "∘": r"\deg ", "℃": r"\deg C ", "′": "'", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ",
-    "∑": r"\sum ", "∏": r"\prod ", "α": r"\alpha ", "β": r"\beta ", "γ": r"\gamma ", "δ": r"\delta ", "θ": r"\theta ",
-    "λ": r"\lambda ", "μ": r"\mu ", "φ": r"\phi ", "ω": r"\omega ", "σ": r"\sigma ", "ρ": r"\rho ", "≡": r"\equiv ",
-    "∧": r"\wedge ", "∨": r"\vee ", "∠": r"\angle ", "△": r"\triangle ", "⊥": r"\perp ", "→": r"\to ",
-    "、": ",", "。": ".", "【": "[", "】": "]", "〔": "(", "〕": ")", "“": '"', "”": '"', "‘": "'", "’": "'", "：": ":",
-    "…": r"\ldots ", "⟨": r"\langle ", "⟩": r"\rangle ", "∖": r"\setminus ", "∶": ":", "＄": r"\$", "％": "%", "‰": "/1000", "﹣": "-",
+    "º": r"\deg ", "∘": r"\deg ", "℃": r"\deg C ", "′": "'", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ",
+    "⌉": r"\rceil ", "∑": r"\sum ", "∏": r"\prod ", "α": r"\alpha ", "β": r"\beta ", "γ": r"\gamma ",
+    "δ": r"\delta ", "θ": r"\theta ", "λ": r"\lambda ", "μ": r"\mu ", "φ": r"\phi ", "ω": r"\omega ",
+    "σ": r"\sigma ", "ρ": r"\rho ", "≡": r"\equiv ", "∧": r"\wedge ", "∨": r"\vee ", "∠": r"\angle ",
+    "△": r"\triangle ", "⊥": r"\perp ", "→": r"\to ", "、": ",", "。": ".", "【": "[", "】": "]", "〔": "(",
+    "〕": ")", "“": '"', "”": '"', "‘": "'", "’": "'", "：": ":", "…": r"\ldots ", "⟨": r"\langle ",
+    "⟩": r"\rangle ", "∖": r"\setminus ", "∶": ":", "＄": r"\$", "％": "%", "‰": "/1000", "﹣": "-",
 }  # fmt: skip
 RENAMED = {
-    "dfrac": r"\frac ", "tfrac": r"\frac ", "cfrac": r"\frac ", "dbinom": r"\binom ", "tbinom": r"\binom ", "leq": "<=", "le": "<=",
-    "leqslant": "<=", "leqq": "<=", "geq": ">=", "ge": ">=", "geqslant": ">=", "geqq": ">=", "neq": "!=", "ne": "!=",
-    "lt": "<", "gt": ">", "approx": "~=", "thickapprox": "~=", "simeq": "~=", "cdot": "*", "times": "*", "ast": "*",
-    "div": "/", "degree": r"\deg ", "infin": r"\infty ", "lvert": "|", "rvert": "|", "vert": "|", "mid": "|",
-    "lbrack": "[", "rbrack": "]", "colon": ":", "varnothing": r"\emptyset ", "backslash": r"\setminus ",
-    "Re": r"\reals ", "R": r"\reals ", "Z": r"\integers ", "N": r"\naturals ", "dots": r"\ldots ", "cdots": r"\ldots ",
-    "dotsc": r"\ldots ", "lnot": r"\neg ", "land": r"\wedge ", "lor": r"\vee ", "varphi": r"\phi ", "epsilon": r"\varepsilon ",
-    "arctg": r"\arctan ", "tg": r"\tan ", "ctg": r"\cot ", "lg": r"\lg ", "gets": " ", "iff": r"\iff ",
-    "Longrightarrow": r"\to ", "Rightarrow": r"\to ", "implies": r"\to ", "rightarrow": r"\to ",
-    "overrightarrow": r"\vec ", "mathbf": "", "boldsymbol": "", "mathcal": "", "mathit": "", "bm": "", "vec": r"\vec ",
-    "overline": r"\overline ", "bar": r"\overline ", "dot": r"\dot ", "therefore": "", "because": "", "lbrace": r"\{", "rbrace": r"\}",
+    "dfrac": r"\frac ", "tfrac": r"\frac ", "cfrac": r"\frac ", "dbinom": r"\binom ", "tbinom": r"\binom ",
+    "leq": "<=", "le": "<=", "leqslant": "<=", "leqq": "<=", "geq": ">=", "ge": ">=", "geqslant": ">=",
+    "geqq": ">=", "neq": "!=", "ne": "!=", "lt": "<", "gt": ">", "approx": "~=", "thickapprox": "~=", "simeq": "~=",
+    "cdot": "*", "times": "*", "ast": "*", "div": "/", "degree": r"\deg ", "infin": r"\infty ", "lvert": "|",
+    "rvert": "|", "vert": "|", "mid": "|", "lbrack": "[", "rbrack": "]", "colon": ":", "varnothing": r"\emptyset ",
+    "backslash": r"\setminus ", "Re": r"\reals ", "R": r"\reals ", "Z": r"\integers ", "N": r"\naturals ",
+    "dots": r"\ldots ", "cdots": r"\ldots ", "dotsc": r"\ldots ", "lnot": r"\neg ", "land": r"\wedge ",
+    "lor": r"\vee ", "varphi": r"\phi ", "epsilon": r"\varepsilon ", "arctg": r"\arctan ", "tg": r"\tan ",
+    "ctg": r"\cot ", "lg": r"\lg ", "gets": " ", "iff": r"\iff ", "Longrightarrow": r"\to ", "Rightarrow": r"\to ",
+    "implies": r"\to ", "rightarrow": r"\to ", "overrightarrow": r"\vec ", "mathbf": "", "boldsymbol": "",
+    "mathcal": "", "mathit": "", "bm": "", "vec": r"\vec ", "overline": r"\overline ", "bar": r"\overline ",
+    "dot": r"\dot ", "therefore": "", "because": "", "lbrace": r"\{", "rbrace": r"\}",
 }  # fmt: skip
 DROPPED = frozenset(
     "left right displaystyle textstyle scriptstyle limits nolimits big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr"
-    " quad qquad hfill hspace vspace noindent nonumber normalsize large Large rm bf it par mathop mathrel mathstrut strut"
+    " quad qquad hfill hspace vspace noindent nonumber normalsize large Large rm bf it par mathop mathrel"
+    " mathstrut strut"
     " middle hline allowbreak nobreak enspace thinspace label tag smash".split()
 )
 TEXT = re.compile(
-    r"\\(?:text|textbf|textit|textrm|textnormal|textsf|texttt|mathrm|mathsf|mbox|hbox|operatorname\*?|emph)\s*\{([^{}]*)\}"
+    r"\\(?:text|textbf|textit|textrm|textnormal|textsf|texttt|mathrm|mathsf|mbox|hbox|operatorname\*?"
+    r"|emph)\s*\{([^{}]*)\}"
 )
 FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc arcsin arccos arctan arccot sinh cosh tanh log ln lg exp sqrt max min gcd lcm abs floor ceil"
+    "sin cos tan cot sec csc arcsin arccos arctan arccot sinh cosh tanh log ln lg exp sqrt max min gcd lcm abs"
+    " floor ceil"
     " det mod".split()
 )
 

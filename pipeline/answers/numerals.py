@@ -8,7 +8,8 @@ from fractions import Fraction
 SMALL = {
     word: number
     for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+        " seventeen"
         " eighteen nineteen".split()
     )
 }
@@ -49,8 +50,8 @@ def _read_english(text: str) -> Fraction | None:
 def _fraction(words: list[str]) -> Fraction | None:
     if "and" in words and words[-1].rstrip("s") in PARTS and len(words) > 3:
         split = len(words) - 1 - words[::-1].index("and")
-        whole, part = _fraction(words[:split]), _fraction(words[split + 1 :])
-        return None if whole is None or part is None else whole + part
+        whole, rest = _fraction(words[:split]), _fraction(words[split + 1 :])
+        return None if whole is None or rest is None else whole + rest
     if words and words[0] in ("a", "an", "one") and len(words) == 2 and words[1] in PARTS:
         return Fraction(1, PARTS[words[1]])
     if words == ["half"]:
@@ -75,7 +76,7 @@ def _count(words: list[str]) -> Fraction | None:
                 return None
             current = Fraction(word)
         elif word in SMALL:
-            if seen and current % 100 and not (20 <= current % 100 and current % 10 == 0 and SMALL[word] < 10):
+            if seen and current % 100 and not (current % 100 >= 20 and current % 10 == 0 and SMALL[word] < 10):
                 return None
             current += SMALL[word]
         elif word in TENS:
@@ -83,9 +84,9 @@ def _count(words: list[str]) -> Fraction | None:
                 return None
             current += TENS[word]
         elif word in DOZENS:
-            current = (current or 1) * DOZENS[word]
+            current = (current or Fraction(1)) * DOZENS[word]
         elif word == "hundred":
-            current = (current or 1) * 100
+            current = (current or Fraction(1)) * 100
         elif word in SCALES:
             total, current = total + (current or 1) * SCALES[word], Fraction(0)
         else:

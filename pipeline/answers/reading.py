@@ -17,8 +17,9 @@ from pipeline.answers.matrices import to_matrix
 from pipeline.answers.notation import normalise
 from pipeline.answers.numerals import HAN_RUN, read_numeral
 from pipeline.answers.surroundings import HAN_ONLY, read_compound, split_condition, split_unit, tidy
-from pipeline.answers.syntax import Apply, Group, Matrix, Node, Number, Relation, Style, Symbol, Unreadable, Word, parse
+from pipeline.answers.syntax import parse
 from pipeline.answers.times import Clock, Date, read_clock, read_date
+from pipeline.answers.tree import Apply, Group, Matrix, Node, Number, Relation, Style, Symbol, Unreadable, Word
 from pipeline.answers.units import Unit, find_unit
 
 
@@ -181,7 +182,7 @@ def to_meaning(node: Node) -> Meaning:
         if signs > 1 and isinstance(node, Group):
             raise Unreadable("several signs ± in one tuple")
         if isinstance(node, Group) or not is_name(node.sides[0]):
-            return Items("list", tuple(to_meaning(_choose_sign(node, sign)) for sign in (1, -1)))
+            return Items("list", tuple(to_meaning(choose_sign(node, sign)) for sign in (1, -1)))
     if isinstance(node, Group):
         kept = tuple(to_meaning(item) for item in node.items)
         wordy = [isinstance(item, Phrase) for item in kept]
@@ -208,7 +209,7 @@ def to_meaning(node: Node) -> Meaning:
     if isinstance(node, Apply) and node.name == "congruent":
         return Formula(node)
     if any(isinstance(part, Apply) and part.name in ("pm", "mp") for part in walk(node)):
-        return Items("list", tuple(Quantity(_choose_sign(node, sign)) for sign in (1, -1)))
+        return Items("list", tuple(Quantity(choose_sign(node, sign)) for sign in (1, -1)))
     if isinstance(node, Apply) and node.name == "*" and len(node.args) == 2:
         left, right = node.args
         if isinstance(left, Word) and left.text in CURRENCIES and not _has_words(right):
@@ -250,9 +251,9 @@ def _relation(node: Relation) -> Meaning:
             return Quantity(first)
         if all(map(is_constant, node.sides)) and not any(isinstance(side, Group | Matrix) for side in node.sides):
             return Quantity(node.sides[-1]) if _all_equal(node.sides) else Formula(node)
-    if set(node.signs) <= {"=", "~="} and not any(isinstance(side, Group | Matrix) for side in node.sides):
-        if all(compare_expressions(node.sides[0], side)[0] == "same" for side in node.sides[1:]):
-            return Quantity(node.sides[-1])  # a chain of transformations
+    plain = set(node.signs) <= {"=", "~="} and not any(isinstance(side, Group | Matrix) for side in node.sides)
+    if plain and all(compare_expressions(node.sides[0], side)[0] == "same" for side in node.sides[1:]):
+        return Quantity(node.sides[-1])  # a chain of transformations
     return Formula(node)
 
 
@@ -307,15 +308,15 @@ def _mentions(node: Node, name: Node) -> bool:
     return False
 
 
-def _choose_sign(node: Node, sign: int) -> Node:
+def choose_sign(node: Node, sign: int) -> Node:
     """The tree with every ± taken as one sign, and every ∓ as the other."""
     if isinstance(node, Apply):
-        args = tuple(_choose_sign(argument, sign) for argument in node.args)
+        args = tuple(choose_sign(argument, sign) for argument in node.args)
         if node.name in ("pm", "mp"):
             return Apply("neg", args) if (sign < 0) == (node.name == "pm") else args[0]
         return Apply(node.name, args)
     if isinstance(node, Group):
-        return Group(node.kind, tuple(_choose_sign(item, sign) for item in node.items), node.joined)
+        return Group(node.kind, tuple(choose_sign(item, sign) for item in node.items), node.joined)
     if isinstance(node, Relation):
-        return Relation(tuple(_choose_sign(side, sign) for side in node.sides), node.signs)
+        return Relation(tuple(choose_sign(side, sign) for side in node.sides), node.signs)
     return node

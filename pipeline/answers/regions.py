@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from fractions import Fraction
 
 from pipeline.answers.evaluation import NoValue, Value, add, divide, evaluate, is_close, multiply, root, symbols, widen
-from pipeline.answers.syntax import Apply, Group, Node, Number, Relation, Symbol
+from pipeline.answers.tree import Apply, Group, Node, Number, Relation, Symbol
 
 INFINITY = 10**30
 """Stands for an infinite end; nothing is compared with it but another end."""
@@ -117,7 +118,7 @@ def _inequality(node: Relation) -> Region:
     unknown = next((side for side, found in zip(node.sides, names, strict=True) if found), None)
     if unknown is None:
         raise NoRegion("no unknown")
-    opaque = len(set().union(*names)) > 1 or isinstance(unknown, Apply) and unknown.name == "call"
+    opaque = len(set().union(*names)) > 1 or (isinstance(unknown, Apply) and unknown.name == "call")
     if opaque and sum(bool(found) for found in names) > 1:
         raise NoRegion("several unknowns")
     for left, sign, right in zip(node.sides, node.signs, node.sides[1:], strict=False):
@@ -173,7 +174,7 @@ def _solve_quadratic(a: Value, b: Value, c: Value, sign: str) -> Region:
             roots = sorted(ends, key=widen) if not is_close(*ends) else ends[:1]
     cuts = [Fraction(-INFINITY), *roots, Fraction(INFINITY)]
     found: list[Region] = []
-    for low, high in zip(cuts, cuts[1:], strict=False):
+    for low, high in itertools.pairwise(cuts):
         middle = _between(low, high)
         value = widen(add(multiply(a, middle, middle), multiply(b, middle), c))
         if {"<": value < 0, "<=": value < 0, ">": value > 0, ">=": value > 0, "!=": value != 0}[sign]:

@@ -13,46 +13,63 @@ SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, 
 LABELS = (
     (
         re.compile(
-            r"‹?\s*\\?(?:the\s+)?\b(?:maximum|max|greatest|largest)(?:\s+value)?\s*›?(?=\s*(?:is|=|:|of|-?\d|\\))\s*(?:is|=|:|of)?|(?:最大值)\s*(?:为|是|等于|=|:)?",
+            r"‹?\s*\\?(?:the\s+)?\b(?:maximum|max|greatest|largest)(?:\s+value)?\s*›?(?=\s*(?:is|=|:|of|-?\d"
+            r"|\\))\s*(?:is|=|:|of)?|(?:最大值)\s*(?:为|是|等于|=|:)?",
             re.IGNORECASE,
         ),
         " ‹largest› = ",
     ),
     (
         re.compile(
-            r"‹?\s*\\?(?:the\s+)?\b(?:minimum|min|least|smallest)(?:\s+value)?\s*›?(?=\s*(?:is|=|:|of|-?\d|\\))\s*(?:is|=|:|of)?|(?:最小值)\s*(?:为|是|等于|=|:)?",
+            r"‹?\s*\\?(?:the\s+)?\b(?:minimum|min|least|smallest)(?:\s+value)?\s*›?(?=\s*(?:is|=|:|of|-?\d"
+            r"|\\))\s*(?:is|=|:|of)?|(?:最小值)\s*(?:为|是|等于|=|:)?",
             re.IGNORECASE,
         ),
         " ‹smallest› = ",
     ),
 )
 LEAD = re.compile(
-    r"^(?:‹?\s*(?:all|any|every|each)(?:\s+(?:integers?|real numbers?|positive integers?|values?(?: of)?|numbers?))*\s*›?(?=\s*[a-z]\s*[<>=!])\s*|(?:so|thus|hence|therefore|then|we get|we have|it is|it's|is|are|equals?|equal to|exactly|about|approximately|approx\.?|roughly|only|a total of|"
-    r"there (?:are|is)|answer|final answer|the|value|solutions?(?: set)?|roots?|ordered pairs?|points?|the answer is|solution is|共有|一共有|一共|共|有|约为?|大约|等于|是|为|即|得到?|取值范围(?:是|为)?|解集(?:是|为)|答案?(?:是|为)?)(?=[\s:=\d(\[{\\-]|$)[\s:]*|[=:~]+\s*)",
+    r"^(?:‹?\s*(?:all|any|every|each)(?:\s+(?:integers?|real numbers?|positive integers?|values?(?: of)?"
+    r"|numbers?))*\s*›?(?=\s*[a-z]\s*[<>=!])\s*|(?:so|thus|hence|therefore|then|we get|we have|it is|it's|is|are"
+    r"|equals?|equal to|exactly|about|approximately|approx\.?|roughly|only|a total of|"
+    r"there (?:are|is)|answer|final answer|the|value|solutions?(?: set)?|roots?|ordered pairs?|points?|the answer"
+    r" is|solution is|共有|一共有|一共|共|有|约为?|大约|等于|是|为|即|得到?|取值范围(?:是|为)?|解集(?:是"
+    r"|为)|答案?(?:是|为)?)(?=[\s:=\d(\[{\\-]"
+    r"|$)[\s:]*|[=:~]+\s*)",
     re.IGNORECASE,
 )
 LEAD_HAN = re.compile(
-    r"^[^\d\\(\[{=]{0,40}?(?:等于|取值范围是|取值范围为|解集为|解集是|为|是|有|共|得)\s*:?\s*(?=[\d\\(\[{+\-.|a-zA-Z一二三四五六七八九十百])"
+    r"^[^\d\\(\[{=]{0,40}?(?:等于|取值范围是|取值范围为|解集为|解集是|为|是|有|共"
+    r"|得)\s*:?\s*(?=[\d\\(\[{+\-.|a-zA-Z一二三四五六七八九十百])"
 )
 CONDITIONS = re.compile(
-    r"[,;]?\s*\(?\s*‹?\s*(?:(?:where|with|for|when|其中|当|for all|for any|for every|for some|if)\s*›?\s*)?(?:(?:all|any|every|some|real|integers?|整数|任意|‹[^‹›]{0,30}›)\s*)*"
-    r"(?<![A-Za-z\\\d})\]])(?P<names>[a-zA-Z](?:_\w)?(?:\s*,\s*[a-zA-Z](?:_\w)?)*)\s*(?:\\in\s*(?P<set>\\(?:integers|reals|naturals|rationals|complexes)\s*\^?\{?[+*]?\}?(?:_\s*\{?[+>=\s0]+\}?)?)|(?:是|为)\s*(?P<han>整数|任意整数|正整数|自然数|任意实数|实数)|‹?\s*(?:is|are)\s+(?:an?\s+|any\s+|all\s+)*(?P<word>integers?|real(?: numbers?)?|positive integers?|constants?|natural numbers?)\s*›?)\s*›?\s*\)?\s*\.?$"
+    r"[,;]?\s*\(?\s*‹?\s*(?:(?:where|with|for|when|其中|当|for all|for any|for every|for some|if)\s*›?\s*)?(?:(?:all"
+    r"|any|every|some|real|integers?|整数|任意|‹[^‹›]{0,30}›)\s*)*"
+    r"(?<![A-Za-z\\\d})\]])(?P<names>[a-zA-Z](?:_\w)?(?:\s*,\s*[a-zA-Z](?:_\w)?)*)\s*(?:\\in\s*(?P<set>\\(?:intege"
+    r"rs|reals|naturals|rationals|complexes)\s*\^?\{?[+*]?\}?(?:_\s*\{?[+>=\s0]+\}?)?)|(?:是"
+    r"|为)\s*(?P<han>整数|任意整数"
+    r"|正整数|自然数|任意实数|实数)|‹?\s*(?:is|are)\s+(?:an?\s+|any\s+|all\s+)*(?P<word>integers?"
+    r"|real(?: numbers?)?|positive"
+    r" integers?|constants?|natural numbers?)\s*›?)\s*›?\s*\)?\s*\.?$"
 )
 CONDITIONS_PLAIN = re.compile(
-    r"[,;]?\s*\(?\s*‹?\s*\b(?:where|for (?:all|any|every|some|each)|for real|with)\b\s*›?[^=]*$|[,;]?\s*‹?(?:其中|对任意|对所有)[^=]*$|\s*\((?:[^()=]*(?:整数|实数|常数|integer|real|constant|any)[^()=]*)\)\s*$"
+    r"[,;]?\s*\(?\s*‹?\s*\b(?:where|for (?:all|any|every|some|each)|for real|with)\b\s*›?[^=]*$|[,;]?\s*‹?(?:其中"
+    r"|对任意|对所有)[^=]*$|\s*\((?:[^()=]*(?:整数|实数|常数|integer|real|constant|any)[^()=]*)\)\s*$"
 )
 COMPOUND_PART = re.compile(
     r"(\d+(?:\.\d+)?)\s*‹?\s*([A-Za-z]+|[\u4e00-\u9fff]{1,4}?)\s*›?\s*(?:,|\band\b|又|‹\s*and\s*›|\s)?\s*(?=\d|$)"
 )
 TAIL_TOKEN = re.compile(
-    r"‹[^‹›]*›|\\deg\s*[CF]?|\\dollar|\\[A-Za-z]+|[A-Za-zµ]+|[°$€£¥￥¢₹]|[\u4e00-\u9fff]+|\^\s*\{?\s*[23]\s*\}?|/|\.|\s+|."
+    r"‹[^‹›]*›|\\deg\s*[CF]?|\\dollar|\\[A-Za-z]+|[A-Za-zµ]+|[°$€£¥￥¢₹]|[\u4e00-\u9fff]+|\^\s*\{?\s*[23]\s*\}?|/"
+    r"|\.|\s+|."
 )
 CLAIM = re.compile(
     r"[为是不奇偶整质素倍]|\b(?:is|are|not|odd|even|prime|integers?|if|where|when|for|all|any|real|positive|negative)\b"
 )
 """Words after an expression in variables that say something of them."""
 NOT_A_NOUN = re.compile(
-    r"(?:and|or|cup|mod|sin|cos|tan|log|ln|sqrt|pi|percent|percentage|pct|per cent)\b|‹\s*(?:and|or|percent)\b|或|和|且|与|及"
+    r"(?:and|or|cup|mod|sin|cos|tan|log|ln|sqrt|pi|percent|percentage|pct|per cent)\b|‹\s*(?:and|or|percent)\b|或|和"
+    r"|且|与|及"
 )
 
 
@@ -84,14 +101,20 @@ def tidy(plain: str) -> str:
         else plain
     )
     plain = re.sub(
-        r"‹?\s*\bfor (?:all|every|each|any) (?:real |positive |integers? |numbers? )*›?\s*[a-z]\b(?=\s*(?:,|;|or\b|and\b|‹\s*(?:or|and)))",
+        r"‹?\s*\bfor (?:all|every|each|any) (?:real |positive |integers? |numbers? )*›?\s*[a-z]\b(?=\s*(?:,|;|or\b"
+        r"|and\b|‹\s*(?:or|and)))",
         " ",
         plain,
     )
     plain = re.sub(r"\((?:at|when|当)\b[^()]*\)", " ", plain)
-    plain = re.sub(r"^(?:all )?real numbers? (?:except|other than|not equal to) (.+)$", r"\\reals \\setminus \\{\1\\}", plain, flags=re.IGNORECASE)
+    plain = re.sub(
+        r"^(?:all )?real numbers? (?:except|other than|not equal to) (.+)$",
+        r"\\reals \\setminus \\{\1\\}",
+        plain,
+        flags=re.IGNORECASE,
+    )
     for pattern, label in LABELS:
-        plain = pattern.sub(lambda _, label=label: label, plain)
+        plain = pattern.sub(label, plain)
     if HAN_ONLY.search(plain) and (lead := LEAD_HAN.match(plain)) and not re.search(r"[\d=]", lead[0]):
         plain = plain[lead.end() :]
     if builder := re.match(r"^\\\{\s*\(?[\w, ]+\)?\s*(?:\\in\s*\\reals\s*)?(?:\||:)\s*([^|]*)\\\}$", plain):
@@ -126,7 +149,7 @@ def split_condition(plain: str) -> tuple[str, str]:
 
 
 def read_compound(plain: str) -> tuple[Fraction, Unit] | None:
-    """`1 hour 30 minutes`, `3元5角`, `5 ft 6 in`: parts of one kind, each smaller than the one before, in base units."""
+    """`1 hour 30 minutes`, `3元5角`: parts of one kind, each smaller than the one before; in base units."""
     text = plain.replace("‹", " ").replace("›", " ").strip()
     if len(text) > 80:
         return None
@@ -180,20 +203,20 @@ def split_unit(plain: str) -> list[tuple[str, Unit | None, str, bool]]:
 
 def _tail_starts(plain: str) -> list[int]:
     """Where a unit or noun at the end of the text may begin, from the left."""
-    tokens = [(match.start(), match[0]) for match in TAIL_TOKEN.finditer(plain)]
+    pieces = [(match.start(), match[0]) for match in TAIL_TOKEN.finditer(plain)]
     starts: list[int] = []
-    for place in range(len(tokens) - 1, -1, -1):
-        start, token = tokens[place]
-        if token.isspace() or token == "." or (token == "/" and starts):
+    for place in range(len(pieces) - 1, -1, -1):
+        start, piece = pieces[place]
+        if piece.isspace() or piece == "." or (piece == "/" and starts):
             continue
-        if token.startswith("^") and place and re.match(r"[A-Za-z›]", tokens[place - 1][1][-1]):
+        if piece.startswith("^") and place and re.match(r"[A-Za-z›]", pieces[place - 1][1][-1]):
             continue
-        if token.startswith(("‹", "\\deg", "\\dollar")) or re.fullmatch(
-            r"[A-Za-zµ]+|[°$€£¥￥¢₹]|[\u4e00-\u9fff]+", token
+        if piece.startswith(("‹", "\\deg", "\\dollar")) or re.fullmatch(
+            r"[A-Za-zµ]+|[°$€£¥￥¢₹]|[\u4e00-\u9fff]+", piece
         ):
             starts.append(start)
-            if HAN_ONLY.match(token):
-                starts.extend(range(start + len(token) - 1, start, -1))
+            if HAN_ONLY.match(piece):
+                starts.extend(range(start + len(piece) - 1, start, -1))
             continue
         break
     return sorted(starts)

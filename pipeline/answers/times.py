@@ -10,7 +10,8 @@ from pipeline.answers.numerals import HAN_RUN, read_numeral
 
 HAN_ONLY = re.compile(r"[\u4e00-\u9fff]")
 CLOCK = re.compile(
-    r"^(?:at|在)?\s*(?P<zh>凌晨|早上|上午|中午|下午|傍晚|晚上|夜里|早晨)?\s*(?P<hour>\d{1,2})\s*(?:[:：]\s*(?P<minute>\d{2})(?::00)?|[点时]\s*(?:(?P<half>半)|(?P<han>\d{1,2})\s*分?|整)?)?"
+    r"^(?:at|在)?\s*(?P<zh>凌晨|早上|上午|中午|下午|傍晚|晚上|夜里|早晨)?\s*(?P<hour>\d{1,2})\s*(?:[:：]\s*(?P<minute>\d{2})(?::00)?"
+    r"|[点时]\s*(?:(?P<half>半)|(?P<han>\d{1,2})\s*分?|整)?)?"
     r"\s*‹?\s*(?P<mark>[ap]\.?\s?m\.?|noon|midnight|o'clock|in the (?:morning|afternoon|evening))?\s*›?\.?$",
     re.IGNORECASE,
 )

@@ -16,11 +16,26 @@ class Unit:
 
 
 _TABLE = """
-length: nm nanometer nanometers = 1/1000000000 | mm millimeter millimeters millimetre millimetres 毫米 = 1/1000 | cm centimeter centimeters centimetre centimetres 厘米 公分 = 1/100 | dm decimeter decimeters 分米 = 1/10 | m meter meters metre metres 米 公尺 = 1 | km kilometer kilometers kilometre kilometres 千米 公里 = 1000 | in inch inches 英寸 = 254/10000 | ft foot feet 英尺 = 3048/10000 | yd yard yards = 9144/10000 | mi mile miles 英里 = 1609344/1000 | 里 = 500
-mass: mg milligram milligrams 毫克 = 1/1000 | g gram grams 克 = 1 | kg kilogram kilograms kilo kilos 千克 公斤 = 1000 | t ton tons tonne tonnes 吨 = 1000000 | lb lbs pound pounds 磅 = 45359237/100000 | oz ounce ounces 盎司 = 28349523125/1000000000 | 斤 = 500 | 两 = 50
-time: ms millisecond milliseconds 毫秒 = 1/1000 | s sec secs second seconds 秒 秒钟 = 1 | min mins minute minutes 分钟 = 60 | h hr hrs hour hours 小时 个小时 时 = 3600 | day days 天 日 = 86400 | week weeks 周 星期 个星期 = 604800
-months: month months 个月 月 = 1 | year years yr yrs 年 = 12 | decade decades = 120 | century centuries 世纪 = 1200
-volume: mL ml milliliter milliliters millilitre millilitres 毫升 = 1/1000000 | L l liter liters litre litres 升 = 1/1000 | cc = 1/1000000 | gallon gallons gal = 3785411784/1000000000000 | quart quarts = 946352946/1000000000000 | pint pints = 473176473/1000000000000 | cup cups = 2365882365/10000000000000
+length: nm nanometer nanometers = 1/1000000000
+length: mm millimeter millimeters millimetre millimetres 毫米 = 1/1000
+length: cm centimeter centimeters centimetre centimetres 厘米 公分 = 1/100
+length: dm decimeter decimeters 分米 = 1/10 | m meter meters metre metres 米 公尺 = 1
+length: km kilometer kilometers kilometre kilometres 千米 公里 = 1000 | in inch inches 英寸 = 254/10000
+length: ft foot feet 英尺 = 3048/10000 | yd yard yards = 9144/10000 | mi mile miles 英里 = 1609344/1000
+length: 里 = 500
+mass: mg milligram milligrams 毫克 = 1/1000 | g gram grams 克 = 1
+mass: kg kilogram kilograms kilo kilos 千克 公斤 = 1000 | t ton tons tonne tonnes 吨 = 1000000
+mass: lb lbs pound pounds 磅 = 45359237/100000 | oz ounce ounces 盎司 = 28349523125/1000000000
+mass: 斤 = 500 | 两 = 50
+time: ms millisecond milliseconds 毫秒 = 1/1000 | s sec secs second seconds 秒 秒钟 = 1
+time: min mins minute minutes 分钟 = 60 | h hr hrs hour hours 小时 个小时 时 = 3600 | day days 天 日 = 86400
+time: week weeks 周 星期 个星期 = 604800
+months: month months 个月 月 = 1 | year years yr yrs 年 = 12 | decade decades = 120
+months: century centuries 世纪 = 1200
+volume: mL ml milliliter milliliters millilitre millilitres 毫升 = 1/1000000
+volume: L l liter liters litre litres 升 = 1/1000 | cc = 1/1000000
+volume: gallon gallons gal = 3785411784/1000000000000 | quart quarts = 946352946/1000000000000
+volume: pint pints = 473176473/1000000000000 | cup cups = 2365882365/10000000000000
 dollar: $ dollar dollars usd 美元 = 1 | ¢ cent cents 美分 = 1/100
 yuan: ¥ ￥ yuan rmb cny 元 块 块钱 人民币 = 1 | jiao 角 毛 = 1/10 | fen = 1/100
 euro: € euro euros eur 欧元 = 1
@@ -40,13 +55,13 @@ CUBES = re.compile(r"^(?:cubic|cu\.?|立方)\s*(.+)$|^(.+?)\s*\^?\s*\{?\s*3\s*\}
 
 
 def _load() -> dict[str, Unit]:
-    known = {}
+    known: dict[str, Unit] = {}
     for line in _TABLE.strip().splitlines():
         kind, _, rest = line.partition(": ")
         for part in rest.split(" | "):
             names, _, factor = part.rpartition(" = ")
             known |= {name: Unit(kind, Fraction(factor)) for name in names.split()}
-    areas = {"hectare": 10_000, "hectares": 10_000, "公顷": 10_000, "亩": Fraction(2000, 3)}
+    areas: dict[str, Fraction | int] = {"hectare": 10_000, "hectares": 10_000, "公顷": 10_000, "亩": Fraction(2000, 3)}
     known |= {name: Unit("length^2", Fraction(size)) for name, size in areas.items()}
     known |= {
         "mph": Unit("length/time", Fraction(1609344, 3_600_000)),

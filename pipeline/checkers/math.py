@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 from pydantic import Field
 
 from pipeline.answers import extraction
-from pipeline.answers.comparison import Context, Outcome, compare_readings, make_context
+from pipeline.answers.comparison import compare_readings
+from pipeline.answers.evaluation import LOCK
+from pipeline.answers.outcome import make_context
 from pipeline.answers.reading import Formula, Items, Phrase, Quantity, Reading, read
 from pipeline.answers.second_reading import verify
-from pipeline.answers.syntax import Apply, Number, Unreadable
+from pipeline.answers.statements import Found, Statement, find_statements, state
+from pipeline.answers.tree import Apply, Number, Unreadable
 from pipeline.answers.words import read_class
 from pipeline.checkers.base import AnswerSettings, Checker
 from pipeline.pool import WorkerPool
@@ -26,19 +29,11 @@ from pipeline.types import Grade, Problem, Verdict
 
 MAX_LENGTH = 1000
 """Characters beyond which a final answer is not read."""
-
-
-PARTS = re.compile(r"\b[Pp]art\b|\([1-9ab]\)|[（(][一二三1-9][)）]|第[一二三1-9]")
-"""A text that answers in parts."""
-WORDS = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}|\\text|\\\$|[\u4e00-\u9fff]")
-"""Words and units, which math-verify leaves out of account."""
+VERDICTS: dict[str, Verdict] = {"same": "correct", "different": "wrong"}
 INTERNAL = "the reader failed"
 """How the reason begins where our own reader raised what it should not."""
-CORRECTED = re.compile(
-    r"(?:final answer|correct|instead|should be|mistake|wrong|最终|正确|应为|应该|改为|错)[^\n]{0,200}\\f?boxed(?!.*\\f?boxed)",
-    re.IGNORECASE | re.DOTALL,
-)
-"""The last box is announced as the one that counts."""
+WORDS = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}|\\text|\\\$|[\u4e00-\u9fff]")
+"""Words and units, which math-verify leaves out of account."""
 
 
 class Settings(AnswerSettings):
@@ -59,15 +54,15 @@ class Settings(AnswerSettings):
 
 
 @dataclass(frozen=True)
-class Statement:
-    """One place of a text that states its answer."""
+class Comparison:
+    """What became of one statement: `same`, `different`, `unclear`, or `unread` where one side could not be read."""
 
-    text: str
-    """The whole of it."""
-    forms: tuple[str, ...]
-    """What to read there, the likeliest first."""
-    firm: bool = True
-    """Whether it is sure enough to make a text wrong."""
+    outcome: str
+    why: str
+    form: str
+    """The form of the statement that was read."""
+    doubtful: bool = False
+    """Whether a difference should be read a second time, since both sides are more than plain numbers."""
 
 
 class Math(Checker):
@@ -90,119 +85,86 @@ class Math(Checker):
         return None
 
     async def check(self, problem: Problem, text: str) -> Grade:
-        grade = await self._check_statements(problem, text)
-        if self.settings.last_number and grade.verdict == "unknown" and (guess := extraction.last_number(text)):
-            guessed = await self.grade(problem, Statement(guess, (guess,), firm=False))
+        s = self.settings
+        found = find_statements(text, boxed=s.boxed, marked=s.find_marked, phrases=s.find_phrases)
+        grade = await self._check_found(problem, found)
+        if s.last_number and grade.verdict == "unknown" and (guess := extraction.last_number(text)):
+            guessed = await self._grade(problem, state(guess, firm=False))
             return guessed if guessed.verdict == "correct" else grade
         return grade
 
-    async def _check_statements(self, problem: Problem, text: str) -> Grade:
-        statements, boxes = self.find_statements(text)
-        if not statements:
-            return Grade(verdict="unknown", extracted=None, reason="no final answer found")
-        grades = [await self.grade(problem, statement) for statement in statements]
-        if len({grade.verdict for grade in grades}) > 1:
-            told = ", ".join(grade.extracted or "" for grade in grades)
-            return Grade(
-                verdict="unknown", extracted=grades[-1].extracted, reason=f"marked answers disagree: {told}"[:200]
-            )
-        grade = grades[-1]
-        if grade.verdict == "wrong" and len(set(boxes)) > 1 and not CORRECTED.search(text):
-            if await self._is_in_boxes(problem, boxes):
-                return grade.model_copy(update={"verdict": "unknown", "reason": "another boxed answer is the right one"})
-            if PARTS.search(text):
-                return grade.model_copy(update={"verdict": "unknown", "reason": "several parts, each with its box"})
-        return grade
-
     async def check_answer(self, problem: Problem, answer: str) -> Grade:
-        return await self.grade(problem, Statement(answer, tuple(extraction.candidates(answer))))
+        return await self._grade(problem, state(answer))
 
-    def find_statements(self, text: str) -> tuple[list[Statement], list[str]]:
-        """(statements of the final answer, every boxed answer); the surest kind of statement that the text has."""
-        text = extraction.after_thinking(text)
-        box, boxes = extraction.last_boxes(text) if self.settings.boxed else ("", [])
-        found = [Statement(box, (box,))] if box else []
-        found += [Statement(marked, tuple(extraction.candidates(marked))) for marked in self.settings.find_marked(text)]
-        if boxes:
-            after = text[text.rindex("boxed") :]
-            found += [Statement(told, tuple(extraction.candidates(told))) for told in _announced(after)]
-        if not found:
-            found = [Statement(told, tuple(extraction.candidates(told))) for told in self.settings.find_phrases(text)]
-        if not found:
-            forms, firm = extraction.conclusion(text)
-            if any(_try_read(form) is not None for form in forms):
-                found = [Statement(forms[0], tuple(forms), firm=firm)]
-        return [statement for statement in found if statement.forms], boxes
+    async def _check_found(self, problem: Problem, found: Found) -> Grade:
+        """Grade all statements; they must agree, and other boxes must not hold the right answer."""
 
-    async def _is_in_boxes(self, problem: Problem, boxes: list[str]) -> bool:
-        """Whether an earlier box, or all of them together, hold the right answer."""
-        for form in (", ".join(dict.fromkeys(boxes[-6:])), *dict.fromkeys(boxes[-6:-1])):
-            if (await self.grade(problem, Statement(form, (form,)))).verdict == "correct":
-                return True
-        return False
+        def unknown(reason: str) -> Grade:
+            return Grade(verdict="unknown", extracted=grades[-1].extracted if grades else None, reason=reason[:300])
 
-    async def grade(self, problem: Problem, statement: Statement) -> Grade:
-        """Grade one statement of an answer against the gold one."""
-        shown = statement.forms[0][:MAX_LENGTH]
-        outcome: Outcome | Literal["unread"]
+        grades = [await self._grade(problem, statement) for statement in found.statements]
+        if not grades:
+            return unknown("no final answer found")
+        if len({grade.verdict for grade in grades}) > 1:
+            return unknown(f"marked answers disagree: {', '.join(grade.extracted or '' for grade in grades)}")
+        if grades[-1].verdict == "wrong" and len(set(found.boxes)) > 1 and not found.corrected:
+            together = ", ".join(dict.fromkeys(found.boxes[-6:]))
+            for form in (together, *dict.fromkeys(found.boxes[-6:-1])):
+                if (await self._grade(problem, Statement(form, (form,)))).verdict == "correct":
+                    return unknown("another boxed answer is the right one")
+            if found.in_parts:
+                return unknown("several parts, each with its box")
+        return grades[-1]
+
+    async def _grade(self, problem: Problem, statement: Statement) -> Grade:
         try:
-            outcome, why, shown = self._compare(problem, statement.forms)
+            with LOCK:
+                result = self._compare(problem, statement)
         except Exception as error:  # a fault of the reader must not end a run; fuzzed texts look for this reason
-            outcome, why = "unread", f"{INTERNAL}: {type(error).__name__}: {error}"[:120]
-        if outcome == "unread" or (outcome == "different" and not why.startswith("plain: ")):
-            outcome, why = await self._read_again(problem.answer, shown, outcome, why)
-        why = why.removeprefix("plain: ")
-        verdict: Verdict = {"same": "correct", "different": "wrong"}.get(outcome, "unknown")  # type: ignore[assignment]
-        if verdict == "wrong" and not (statement.firm and extraction.is_complete(statement.text, shown)):
+            result = Comparison("unread", f"{INTERNAL}: {type(error).__name__}: {error}"[:120], statement.forms[0])
+        if result.doubtful or result.outcome == "unread":
+            result = await self._read_again(problem.answer, result)
+        verdict, why = VERDICTS.get(result.outcome, "unknown"), result.why
+        if verdict == "wrong" and not statement.is_sure_of(result.form):
             verdict, why = "unknown", f"{why}; but the answer found is not sure to be the whole answer"
-        if verdict == "correct" and extraction.is_restricted(statement.text, shown):
+        if verdict == "correct" and extraction.is_restricted(statement.text, result.form):
             verdict, why = "unknown", f"{why}; but a restriction follows"
-        return Grade(verdict=verdict, extracted=shown, reason=f"{why} (gold: {problem.answer})"[:300])
+        reason = f"{why} (gold: {problem.answer})"[:300]
+        return Grade(verdict=verdict, extracted=result.form[:MAX_LENGTH], reason=reason)
 
-    def _compare(self, problem: Problem, forms: tuple[str, ...]) -> tuple[str, str, str]:
-        """(outcome, reason, the form that was read)."""
-        gold = problem.answer
+    def _compare(self, problem: Problem, statement: Statement) -> Comparison:
+        """Compare a statement with the gold answer by our own reading."""
+        gold, forms = problem.answer, statement.forms
         if squeeze(gold) == squeeze(forms[0]):
-            return "same", "the same text", forms[0]
+            return Comparison("same", "the same text", forms[0])
         if len(forms[0]) > MAX_LENGTH:
-            return "unclear", f"the final answer is longer than {MAX_LENGTH} characters", forms[0][:MAX_LENGTH]
+            return Comparison("unclear", f"the final answer is longer than {MAX_LENGTH} characters", forms[0])
         read_gold = _read_first(gold_forms(gold))
         if read_gold is None:
-            return "unread", f"the gold answer cannot be read: {gold[:80]!r}", forms[0]
+            return Comparison("unread", f"the gold answer cannot be read: {gold[:80]!r}", forms[0])
         read_answer = _read_first(forms)
         if read_answer is None:
-            return "unread", f"the answer cannot be read: {forms[0][:80]!r}", forms[0]
-        form, readings = read_answer
+            return Comparison("unread", f"the answer cannot be read: {forms[0][:80]!r}", forms[0])
         context = make_context(problem.question, self.settings.tolerance)
-        outcome, why = compare_readings(read_gold[1], readings, context)
-        if outcome == "different" and not _needs_second_reading(read_gold[1][0], readings[0]):
-            why = f"plain: {why}"
-        return outcome, why, form
+        outcome, why = compare_readings(read_gold[1], read_answer[1], context)
+        doubtful = outcome == "different" and _may_be_doubted(read_gold[1][0], read_answer[1][0])
+        return Comparison(outcome, why, read_answer[0], doubtful)
 
-    async def _read_again(self, gold: str, answer: str, outcome: str, why: str) -> tuple[str, str]:
+    async def _read_again(self, gold: str, first: Comparison) -> Comparison:
         """What a second reading by math-verify makes of it: it may doubt a difference, and read what we cannot."""
         if self._pool is None:
             self._pool = WorkerPool(self.settings.workers)
         try:
-            second, told = await self._pool.run(verify, gold, answer, limit=self.settings.limit)
+            outcome, why = await self._pool.run(verify, gold, first.form, limit=self.settings.limit)
         except TimeoutError:
-            second, told = "timeout", f"the second reading took longer than {self.settings.limit:g} s"
+            return replace(first, outcome="unclear", why=f"{first.why}; a second reading took too long")
         except Exception as error:  # whatever hostile text does to the parser, it is this text's verdict
-            second, told = "unread", f"the second reading failed: {type(error).__name__}: {error}"[:120]
-        if outcome == "different":
-            if second in ("same", "timeout"):
-                return "unclear", f"{why}; {told}"
-            return "different", why
-        if second == "same" and not WORDS.search(gold + answer):
-            return "same", told
-        return "unclear", f"{why}; {told}"
-
-
-def _announced(text: str) -> list[str]:
-    """What a text after its last box calls the final answer."""
-    return [
-        match[1] for match in re.finditer(r"[Ff]inal answer is:?[ \t]*([^\n]+?)(?:\.(?=\s|$)|$)", text, re.MULTILINE)
-    ][-1:]
+            outcome, why = "unread", f"the second reading failed: {type(error).__name__}: {error}"[:120]
+        if first.outcome == "different":
+            return replace(first, outcome="unclear", why=f"{first.why}; {why}") if outcome == "same" else first
+        if outcome == "same" and not WORDS.search(gold + first.form):
+            return replace(first, outcome="same", why=why)
+        return replace(first, outcome="unclear", why=f"{first.why}; {why}")
 
 
 def squeeze(text: str) -> str:
@@ -220,19 +182,13 @@ def gold_forms(gold: str) -> tuple[str, ...]:
     return tuple(form for form in extraction.candidates(gold) if extraction.is_complete(gold, form))
 
 
-def _try_read(text: str) -> tuple[Reading, ...] | None:
-    try:
-        return read(text)
-    except Unreadable:
-        return None
-
-
 def _read_first(forms: tuple[str, ...]) -> tuple[str, tuple[Reading, ...]] | None:
     """The first form that reads as mathematics or known words; else the first that reads at all."""
     found: tuple[str, tuple[Reading, ...]] | None = None
     for form in forms:
-        readings = _try_read(form)
-        if readings is None:
+        try:
+            readings = read(form)
+        except Unreadable:
             continue
         meaning = readings[0].meaning
         if not isinstance(meaning, Phrase) or read_class(meaning.text) is not None:
@@ -241,16 +197,15 @@ def _read_first(forms: tuple[str, ...]) -> tuple[str, tuple[Reading, ...]] | Non
     return found
 
 
-def _needs_second_reading(gold: Reading, answer: Reading) -> bool:
-    """Whether a difference is of a kind that math-verify could judge: it knows no units, names, classes or orders."""
-    sides = (gold.meaning, answer.meaning)
-    if all(isinstance(side, Quantity) for side in sides):
-        if any(side.unit for side in sides if isinstance(side, Quantity)):
-            return False
-        return not all(_is_literal(side.node) for side in sides if isinstance(side, Quantity))
-    if all(isinstance(side, Items) for side in sides):
-        return len(gold.meaning.items) == len(answer.meaning.items)  # type: ignore[union-attr]
-    return all(isinstance(side, Formula) for side in sides) and "congruent" not in repr(sides)
+def _may_be_doubted(gold: Reading, answer: Reading) -> bool:
+    """Whether a difference is of a kind that math-verify can judge: it knows no units, names, classes or orders."""
+    first, second = gold.meaning, answer.meaning
+    if isinstance(first, Quantity) and isinstance(second, Quantity):
+        return not (first.unit or second.unit or (_is_literal(first.node) and _is_literal(second.node)))
+    if isinstance(first, Items) and isinstance(second, Items):
+        return len(first.items) == len(second.items)
+    both = isinstance(first, Formula) and isinstance(second, Formula)
+    return both and "congruent" not in f"{first}{second}"
 
 
 def _is_literal(node: object) -> bool:
@@ -268,8 +223,5 @@ def _is_literal(node: object) -> bool:
         "in base",
         ":",
     ):
-        return all(_is_literal(argument) for argument in node.args)
+        return all(map(_is_literal, node.args))
     return isinstance(node, Number)
-
-
-__all__ = ["Context", "Math", "Settings"]
