@@ -7,10 +7,13 @@ import multiprocessing
 import signal
 from collections.abc import Callable
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from pebble import ProcessExpired, ProcessPool
 
 T = TypeVar("T")
+QUEUED = 8
+"""Tasks per worker and event loop that are handed to the pool at once; further ones wait outside."""
 
 
 def _ignore_interrupts() -> None:
@@ -23,15 +26,22 @@ class WorkerPool:
 
     def __init__(self, workers: int) -> None:
         context = multiprocessing.get_context("spawn")  # a forked copy of a process with threads may hang
+        self._slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+        self._queued = QUEUED * workers
         self._pool = ProcessPool(max_workers=workers, context=context, initializer=_ignore_interrupts)
 
     async def run(self, function: Callable[..., T], *args: object, limit: float) -> T:
-        """Run in a worker. Raises TimeoutError at `limit` seconds, RuntimeError when the worker died."""
-        future = self._pool.schedule(function, args=list(args), timeout=limit)
-        try:
-            result: T = await asyncio.wrap_future(future)
-        except ProcessExpired as error:
-            raise RuntimeError(f"the worker process died (exit code {error.exitcode})") from error
+        """Run in a worker. Raises TimeoutError at `limit` seconds, RuntimeError when the worker died.
+
+        Whoever finds the queue full waits; the limit counts from when the worker begins.
+        """
+        slots = self._slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._queued))
+        async with slots:
+            future = self._pool.schedule(function, args=list(args), timeout=limit)
+            try:
+                result: T = await asyncio.wrap_future(future)
+            except ProcessExpired as error:
+                raise RuntimeError(f"the worker process died (exit code {error.exitcode})") from error
         return result
 
     def close(self) -> None:

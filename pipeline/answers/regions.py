@@ -147,7 +147,10 @@ def _solve(left: Node, sign: str, right: Node) -> Region:
 
     def gap(x: int) -> Value:
         at = {name: Fraction(x)}
-        return add(evaluate(left, at), multiply(Fraction(-1), evaluate(right, at)))
+        value = add(evaluate(left, at), multiply(Fraction(-1), evaluate(right, at)))
+        if getattr(value, "imag", 0):
+            raise NoRegion("sides that are not real")
+        return value
 
     y = [gap(x) for x in (0, 1, 2, 3, 5)]
     a = divide(add(y[2], multiply(Fraction(-2), y[1]), y[0]), Fraction(2))

@@ -1,12 +1,19 @@
-"""Problems whose answer is one number, compared as exact rationals."""
+"""Problems whose answer is one number, compared as exact rationals: digits, or words in English and Chinese.
+
+Units of measure are converted where both sides have one (1.5 h is 90 minutes); other words do not count.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from pipeline.answers.numerals import HAN, HAN_RUN, read_numeral
+from pipeline.answers.surroundings import read_compound
+from pipeline.answers.units import Unit, find_unit
 from pipeline.checkers.base import AnswerSettings, Checker
 from pipeline.types import Grade, Problem
 
@@ -15,6 +22,8 @@ SCALES = {
     "百": 10**2, "千": 10**3, "万": 10**4, "亿": 10**8,
 }  # fmt: skip
 CURRENCY = "$€£¥￥₹"
+CONVERSIONS = tuple(map(Fraction, (7, 12, 24, 60, 100, 1000, 3600)))
+"""Factors between common units; a number that is off by one of them may be in another unit that is not told."""
 NUMBER = re.compile(
     rf"""^[{CURRENCY}\s]*
     (?P<sign>[-+−])?\s*[{CURRENCY}]?\s*
@@ -28,26 +37,56 @@ NUMBER = re.compile(
 )
 
 
-def read_number(text: str) -> tuple[Fraction, bool] | None:
-    """The value of a text that is one number, with currency, percent sign or unit around it; and whether a percentage.
+@dataclass(frozen=True)
+class Quantity:
+    """One number with what stands around it."""
+
+    value: Fraction
+    percent: bool = False
+    unit: Unit | None = None
+
+
+def read_number(text: str) -> Quantity | None:
+    """The value of a text that is one number, with currency, percent sign, unit or words around it.
 
     None where the text is anything else: an expression, two numbers, a time of day.
     """
     plain = unicodedata.normalize("NFKC", text).replace("\\$", "$").replace("\\%", "%").strip("`*_ \t")
-    match = NUMBER.match(plain.strip().strip("$"))
-    if match is None or (match["divisor"] is not None and int(match["divisor"]) == 0):
+    plain = plain.strip().strip("$")
+    match = NUMBER.match(plain)
+    if match is not None and match["divisor"] is not None and int(match["divisor"]) == 0:
         return None
+    if match is None:
+        return _read_words(plain)
     value = Fraction(match["number"].replace(",", "").rstrip(".") or "0")
     if match["divisor"] is not None:
         value /= int(match["divisor"])
     if match["whole"] is not None:
         value += int(match["whole"])
-    unit = (match["unit"] or "").lower()
+    unit = (match["unit"] or "").strip()
     for word, scale in SCALES.items():
-        if unit.startswith(word):
-            value *= scale
+        if unit.lower().startswith(word):
+            value, unit = value * scale, unit[len(word) :].strip()
             break
-    return (-value if match["sign"] in ("-", "−") else value), match["percent"] is not None
+    currency = re.match(rf"[\s+−-]*([{CURRENCY}])", plain)
+    sign = -1 if match["sign"] in ("-", "−") else 1
+    return Quantity(sign * value, match["percent"] is not None, find_unit(unit or (currency[1] if currency else "")))
+
+
+def _read_words(plain: str) -> Quantity | None:
+    """A number in words, with a unit or a noun after it; or several units of one kind."""
+    if (compound := read_compound(plain)) is not None:
+        return Quantity(compound[0], unit=compound[1])
+    percent = plain.startswith("百分之")
+    if (number := read_numeral(plain)) is not None:
+        return Quantity(number * 100 if percent else number, percent)
+    if found := re.match(rf"({HAN_RUN.pattern})([^{HAN}\d]{{1,12}})$", plain):
+        number, unit = read_numeral(found[1]), found[found.lastindex or 1].strip(" .。")
+        return None if number is None else Quantity(number, unit=find_unit(unit))
+    head, _, noun = plain.rstrip(" .").rpartition(" ")
+    if head and noun.isalpha() and (number := read_numeral(head)) is not None:
+        return Quantity(number, unit=find_unit(noun))
+    return None
 
 
 class Settings(AnswerSettings):
@@ -94,16 +133,28 @@ class Numeric(Checker):
             reason = f"the final answer {unreadable[:80]!r} is not a number"
             return Grade(verdict="unknown", extracted=unreadable, reason=reason)
         values = [number for number in read if number is not None]
-        verdicts = {self._same(value[0], gold[0]) for value in values}
+        verdicts = {self._is_same(value, gold) for value in values}
         if len(verdicts) > 1:
             reason = f"marked answers disagree: {', '.join(found)}"[:200]
             return Grade(verdict="unknown", extracted=found[-1], reason=reason)
         if verdicts == {True}:
             return Grade(verdict="correct", extracted=found[-1], reason=f"equals {answer}")
-        value, percent = values[-1]
-        if percent != gold[1] and any(self._same(value * factor, gold[0]) for factor in (100, Fraction(1, 100))):
+        last = values[-1]
+        if last.percent != gold.percent and any(
+            self._same(last.value * factor, gold.value) for factor in (100, Fraction(1, 100))
+        ):
             return Grade(verdict="unknown", extracted=found[-1], reason=f"equals {answer} up to a percent sign")
+        if (last.unit is None) != (gold.unit is None) and any(
+            self._same(last.value * factor, gold.value) for scale in CONVERSIONS for factor in (scale, 1 / scale)
+        ):
+            return Grade(verdict="unknown", extracted=found[-1], reason=f"equals {answer} in another unit, perhaps")
         return Grade(verdict="wrong", extracted=found[-1], reason=f"differs from {answer}")
+
+    def _is_same(self, a: Quantity, b: Quantity) -> bool:
+        """Whether two quantities are equal, converted where both have a unit of one kind."""
+        if a.unit and b.unit and a.unit.kind == b.unit.kind:
+            return self._same(a.value * a.unit.factor, b.value * b.unit.factor)
+        return self._same(a.value, b.value)
 
     def _same(self, a: Fraction, b: Fraction) -> bool:
         return abs(a - b) <= Fraction(self.settings.tolerance) * max(abs(a), abs(b))
