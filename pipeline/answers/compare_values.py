@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from pipeline.answers.evaluation import NoValue, Value, evaluate, is_close, multiply, symbols, walk, widen
@@ -63,6 +64,9 @@ def _compare_values(
             if _infinite(gold) == _infinite(answer)
             else ("different", "only one is infinite, or with another sign")
         )
+    ratios = [node.args if isinstance(node, Apply) and node.name == ":" else () for node in (gold, answer)]
+    if max(map(len, ratios)) > 2:
+        return _compare_ratios(*ratios)
     if symbols(gold) or symbols(answer):
         if not scale_gold == scale_answer == 1:
             gold, answer = _scaled(gold, scale_gold), _scaled(answer, scale_answer)
@@ -109,6 +113,17 @@ def _compare_values(
     if _could_be_clock(gold) and _could_be_clock(answer):
         return "unclear", "ratios or times of day"
     return "different", "another value"
+
+
+def _compare_ratios(gold: Sequence[Node], answer: Sequence[Node]) -> Result:
+    """Ratios of three and more parts, equal up to a common factor."""
+    if len(gold) != len(answer):
+        return "unclear", "a ratio against something else"
+    for a, b in zip(gold[1:], answer[1:], strict=True):
+        outcome, why = compare_expressions(Apply("*", (a, answer[0])), Apply("*", (b, gold[0])))
+        if outcome != "same":
+            return outcome, "another ratio" if outcome == "different" else why
+    return "same", "the same ratio"
 
 
 def _same_value(gold: Node, answer: Node) -> Result:

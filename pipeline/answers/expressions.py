@@ -40,6 +40,8 @@ def compare_expressions(gold: Node, answer: Node) -> Result:
     if gold == answer:
         return "same", "the same expression"
     names = sorted(symbols(gold) | symbols(answer))
+    if not names:
+        return _compare_constants(gold, answer)
     whole = _whole(names, gold, answer)
     outcome = _agree(gold, answer, _points(names, whole, signed=False))
     if outcome is None:
@@ -57,6 +59,15 @@ def compare_expressions(gold: Node, answer: Node) -> Result:
     if negative is False and not whole:
         return "unclear", "equal for positive values only"
     return "same", "equal at all points tried"
+
+
+def _compare_constants(gold: Node, answer: Node) -> Result:
+    try:
+        return (
+            ("same", "the same value") if is_close(evaluate(gold), evaluate(answer)) else ("different", "another value")
+        )
+    except NoValue as error:
+        return "unclear", f"no value ({error})"
 
 
 def _agree(gold: Node, answer: Node, points: Iterator[Mapping[str, Fraction]]) -> bool | None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 
+from pipeline.answers.claims import ASIDE, HEDGED, JOINT, MATH, claimed_groups, main_clause, without_additions
 from pipeline.answers.numerals import SCALES, SMALL, TENS
 from pipeline.answers.units import find_unit
 
@@ -16,7 +18,6 @@ BETWEEN_BOXES = re.compile(
     r"(?:\s|\$|\\\[|\\\]|\\\(|\\\)|,|;|、|，|；|\\quad|\\qquad|\\ |\\,|\.|\band\b|\bor\b|和|或|与|及|&"
     r"|[a-zA-Z]\s*(?:_\{?\d\}?)?\s*=|\\text\s*\{[^{}]{0,20}\}|\*\*)*"
 )
-MATH = re.compile(r"(?<!\\)\$\$(.+?)\$\$|(?<!\\)\$((?:[^$\n\\]|\\.)+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 CHUNK = re.compile(
     r"(?:[$€£¥￥]|\\\$)?\s*[-−]?\d[\d,]*(?:[.:：/]\d+)*\s*(?:%|％|°C?|[ap]\.?m\.?|元\s*\d+\s*角(?:\s*\d+\s*分)?"
     r"|[A-Za-z]+(?:[/^][A-Za-z0-9]+)*|[点时]\s*(?:\d+\s*分|半)?|[\u4e00-\u9fff]{1,3}(?=[。.\s]*$)"
@@ -37,23 +38,18 @@ NOT_BUT = re.compile(
     r"\b(?:not|isn't)\b[^.;\n]{1,60}?\b(?:but|rather)\b\s*(?:rather\s+|it is\s+|is\s+)?|不是[^。\n]{1,40}?[,，]?\s*而是"
     r"|instead of [^.\n,]{1,40},?\s*"
 )
-JOINT = re.compile(r"\s*(?:,|;|、|，|；|and|or|和|或|与|及|,\s*and|,\s*or|或者)\s*")
-CLAIMED = re.compile(
-    r"(?:\b(?:is|are|be|equals?|gives?|get|obtain|have|has|so|hence|thus|therefore|that|exactly|only)"
-    r"|[为是于得有即共故则：:=,，]|所以|因此|方程|范围|[\u4e00-\u9fff])\s*$"
-)
-"""What stands before the answer of a sentence that states one."""
 IFF = re.compile(
-    r"\bif and only if\b\s*([^=,.]{1,40}?)[.\s]*$|当且仅当\s*([^=，,。]{1,30}?)\s*时?(?:[，,][^=]{0,12})?[。.\s]*$"
+    r"\b(?:if and only if|iff|exactly when|precisely when|only when)\b\s*([^,.，。]{1,60}?)[.\s]*$"
+    r"|当且仅当\s*([^，,。]{1,40}?)\s*时?(?:[，,][^=]{0,12})?[。.\s]*$"
 )
-EXTREMUM = re.compile(r"\b(?:the )?(?:maximum|minimum|largest|smallest|max|min)\b|最[大小]值", re.IGNORECASE)
+EXTREMUM = re.compile(r"\b(?:the )?(max|min|largest|smallest)(?:imum)?\b|(最[大小])值", re.IGNORECASE)
 BOLD = re.compile(r"\*\*([^*\n]{1,120})\*\*|__([^_\n]{1,120})__")
 PLEASANTRY = re.compile(r"(?:I hope|Let me know|Feel free|If you have|Hope this|希望|如有)", re.IGNORECASE)
 PLEASANTRY_AFTER = re.compile(
     r"(?<=[.!。])\s*(?:I hope|Let me know|Feel free|If you have|Hope this|希望|如有)[^\n]*$", re.IGNORECASE
 )
+ASSIGNMENT = re.compile(r"^\$?\s*[A-Za-z](?:_\{?\w\}?)?\s*[=＝][^=＝]{1,60}$")
 BULLET = re.compile(r"^(?:[-•*]|\(?\d{1,2}[.)])\s+(?=\S)")
-JOINED_BY_OF = re.compile(r"\b(?:of|in|from|for|where|on)\s*$")
 PARAMETERS = re.compile(
     r"[,，]?\s*[(（]?\s*(?:\b(?:for (?:all|any|every|some|each|an?)|where|with|namely|since|because)\b|其中|因为|(?:\$"
     r"|\\\()?\s*[a-z]\s*\\in\s*\\math)[^=]*$"
@@ -74,6 +70,20 @@ THEREFORE = re.compile(
     r"|从而|于是|则)[\s,，:：]*",
     re.IGNORECASE,
 )
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What the end of a text claims."""
+
+    claim: str
+    """The claim without what is added to it."""
+    sentence: str
+    """The whole sentence."""
+    forms: list[str]
+    """Forms of the answer to read, the likeliest first."""
+    sure: bool = True
+    """Whether the claim holds one answer."""
 
 
 def after_thinking(text: str) -> str:
@@ -161,6 +171,9 @@ def candidates(statement: str) -> list[str]:
     if len(statement) > LONGEST_LINE:
         return [statement]
     found = [statement]
+    if (claim := without_additions(statement)) != statement and claim:
+        found.append(claim)
+        statement = claim
     matches = [*MATH.finditer(statement)]
     parts = [next(filter(None, match.groups())) for match in matches]
     if parts and not statement[: matches[0].start()].strip(" *:：_") and len(parts) > 1:
@@ -190,70 +203,79 @@ def candidates(statement: str) -> list[str]:
     return _balanced(found)
 
 
-def conclusion(text: str) -> tuple[list[str], bool]:
-    """(forms of the answer, whether they are sure) from the last line of a text without any mark.
+def conclusion(text: str) -> Conclusion | None:
+    """What the end of a text without any mark claims, None where it claims nothing.
 
-    Sure is a line that is nothing but an answer, and a sentence that ends in `is …`, `= …`, `为…` or the like.
+    Sure is a claim that holds one answer: a line that is nothing else, or one number or formula in a main clause.
     """
     lines = _last_lines(text)
     if not lines or len(lines[-1]) > LONGEST_LINE:
-        return [], False
+        return None
     last = strip_denied(THEREFORE.sub("", lines[-1]).strip())
-    sentence = THEREFORE.sub("", re.split(r"(?<=[^\d\s])[.。!]\s+(?=[A-Z\u4e00-\u9fff])|。(?=.)", last)[-1].strip())
-    sentence = PARAMETERS.sub("", sentence) or sentence
+    sentence = re.split(r"(?<=[^\d\s])[.。!]\s+(?=[A-Z\u4e00-\u9fff])|。(?=.)", last)[-1].strip()
+    if HEDGED.search(sentence):
+        return None
     if none := NOTHING.search(sentence):
-        return ["不存在" if "不存在" in none[0] else "no solution"], True
-    if iff := IFF.search(sentence):
-        return _balanced([(iff[1] or iff[2]).replace("$", "")]), True
-    labels = list(EXTREMUM.finditer(sentence))
-    if len(labels) > 1:
-        return _balanced([re.sub(r"\((?:at|when)\b[^()]*\)", "", sentence[labels[0].start() :])]), True
-    matches = [*MATH.finditer(sentence)]
+        return Conclusion(sentence, sentence, ["不存在" if "不存在" in none[0] else "no solution"])
+    if iff := IFF.search(ASIDE.sub("", sentence)):
+        form = (iff[1] or iff[2]).replace("$", "")
+        return Conclusion(form, sentence, _balanced([form]))
+    labels = [*EXTREMUM.finditer(sentence)]
+    if len({label[1] or label[2] for label in labels}) > 1:
+        form = ASIDE.sub(" ", re.sub(r"[(（](?:at|when|当)[^()（）]*[)）]", " ", sentence[labels[0].start() :]))
+        return Conclusion(form, form, _balanced([form]))
     bold = [match[1] or match[2] for match in BOLD.finditer(sentence)]
-    if len(bold) == 1 and not (matches and "$" not in bold[0]):
-        return _balanced([bold[0], *candidates(sentence)]), True
-    if not matches:
-        stated = CONCLUSION.search(sentence.rstrip(" .。"))
-        return _balanced([last, *([stated["answer"]] if stated else []), *candidates(sentence)]), True
-    group, before = _last_group(sentence, matches)
-    after = sentence[matches[-1].end() :]
-    if len(matches) == 1 and not before.strip():
-        return _balanced([last, *candidates(sentence)]), True
-    if re.search(r"\d", after) and (ended := CONCLUSION.search(after.rstrip(" .。"))):
-        return _balanced([ended["answer"], *candidates(ended["answer"])]), True
-    while not CLAIMED.search(before) and "=" not in group and len(matches) > 1 and JOINED_BY_OF.search(before):
-        matches = [match for match in matches if match.start() < len(before)]  # `$s$, the mean of $a$ and $b$`
-        if not matches:
-            break
-        group, before = _last_group(sentence, matches)
-        after = ""
-    sure = bool(re.fullmatch(r"[^,;，；$]{0,60}[.。]?\s*", after)) and bool(CLAIMED.search(before))
-    unit_after = _unit_after(after)
-    forms = [f"{group} {unit_after}"] if unit_after else []
-    ends = not after.strip(" .。$") and (len(lines) == 1 or "=" in group or bool(THEREFORE.match(lines[-1])))
-    return _balanced([*([sentence] if len(matches) == 1 else []), *forms, group]), sure or ends
+    if len(bold) == 1 and not MATH.search(BOLD.sub("", sentence)) and not bold[0].rstrip().endswith((":", "：")):
+        return Conclusion(bold[0], bold[0], _balanced([bold[0], *candidates(bold[0])]))
+    full = without_additions(main_clause(re.sub(r"^\*\*[^*]{1,30}[:：]\*\*", "", sentence)))
+    claim = PARAMETERS.sub("", full).strip() or full
+    groups = claimed_groups(claim)
+    if len(groups) > 1:
+        return Conclusion(claim, sentence, _balanced([groups[0]]), sure=False)
+    if not groups:
+        stated = CONCLUSION.search(claim.rstrip(" .。"))
+        forms = [full, claim, *([stated["answer"]] if stated else []), *candidates(claim)]
+        return Conclusion(claim, sentence, _balanced(forms))
+    unit = _unit_after(claim[[*MATH.finditer(claim)][-1].end() :])
+    return Conclusion(claim, sentence, _balanced([full, claim, *([f"{groups[0]} {unit}"] if unit else []), *groups]))
 
 
 def _last_lines(text: str) -> list[str]:
-    """The lines of a text, pleasantries left out, a list at its end and a noun after a formula taken together."""
+    """The lines of a text, pleasantries left out; lists, systems and displays at its end are taken together."""
     lines = [line.strip() for line in text.strip().splitlines() if line.strip(" $`*\\[]().。")]
-    while len(lines) > 1 and PLEASANTRY.match(lines[-1]):
+    while len(lines) > 1 and (PLEASANTRY.match(lines[-1]) or (ASIDE.fullmatch(lines[-1]) and len(lines[-1]) < 200)):
         lines.pop()
-    if lines:
-        lines[-1] = PLEASANTRY_AFTER.sub("", lines[-1]) or lines[-1]
-    listed = 0
-    while listed < len(lines) and BULLET.match(lines[-1 - listed]):
-        listed += 1
-    if listed > 1:
-        joined = "; ".join(BULLET.sub("", line).rstrip(" .。;；") for line in lines[-listed:])
-        lines[-listed:] = [joined]
-    elif (
+    if not lines:
+        return []
+    lines[-1] = PLEASANTRY_AFTER.sub("", lines[-1]) or lines[-1]
+    if "\\end{" in lines[-1] and "\\begin{" not in lines[-1]:
+        start = max((i for i, line in enumerate(lines) if "\\begin{" in line), default=len(lines) - 1)
+        return [*lines[:start], " ".join(lines[start:])]
+    for pattern, least in ((BULLET, 2), (ASSIGNMENT, 2)):
+        listed = 0
+        while listed < len(lines) and pattern.match(lines[-1 - listed]):
+            listed += 1
+        block = lines[len(lines) - listed :]
+        names = [line.split("=")[0].split("＝")[0].strip(" $-*") for line in block]
+        if listed >= least and (pattern is BULLET or len(set(names)) == len(names)):
+            joined = [
+                BULLET.sub("", line).rstrip(" .．。;；,，") if pattern is BULLET else line.strip(" $.．。;；,，")
+                for line in block
+            ]
+            return [*lines[:-listed], "; ".join(joined)]
+    if (
         len(lines) > 1
         and len(lines[-1]) <= 12
         and not re.search(r"[\d$\\=]|\b(?:yes|no)\b", lines[-1])
         and "$" in lines[-2]
     ):
-        lines[-2:] = [f"{lines[-2]} {lines[-1]}"]
+        return [*lines[:-2], f"{lines[-2]} {lines[-1]}"]
+    if (
+        len(lines) > 1
+        and re.match(r"(?:where|whose|with|which|since|because|and when|其中|此时)", lines[-1])
+        and MATH.search(lines[-2])
+    ):
+        return [*lines[:-2], f"{lines[-2]} {lines[-1]}"]
     return lines
 
 
@@ -297,6 +319,11 @@ RESTRICTION = re.compile(
     r"[<>≤≥≠]|\\(?:le|ge|ne|lt|gt|leq|geq|neq|notin)(?![A-Za-z])|\b(?:except|unless|but not|only if)\b|除"
 )
 
+HARMLESS = re.compile(
+    r"(?:\bfor (?:all|any|every|each)|\bwith equality|\battained|\bwhere)\b.*|(?:当且仅当|此时|其中).*", re.DOTALL
+)
+"""What may follow an answer without restricting it."""
+
 
 def is_complete(statement: str, form: str) -> bool:
     """Whether a form of a statement leaves out no number, no relation and no property that the statement holds."""
@@ -306,7 +333,8 @@ def is_complete(statement: str, form: str) -> bool:
 def is_restricted(statement: str, form: str) -> bool:
     """Whether a statement goes on after the form with a restriction of it."""
     end = form.rstrip(" $.")[-12:]
-    return bool(end in statement and RESTRICTION.search(statement.rpartition(end)[2]))
+    rest = HARMLESS.sub("", ASIDE.sub("", statement.rpartition(end)[2]))
+    return bool(end in statement and RESTRICTION.search(rest))
 
 
 def last_number(text: str) -> str | None:

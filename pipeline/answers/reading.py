@@ -276,7 +276,7 @@ def is_name(node: Node) -> bool:
         if node.name in ("sin", "cos", "tan", "cot"):
             return not is_constant(node)
         if node.name == "^":
-            return is_name(node.args[0]) and isinstance(node.args[1], Number) and not isinstance(node.args[0], Symbol)
+            return is_name(node.args[0]) and isinstance(node.args[1], Number)
         if node.name in ("*", "abs", ":", "/", "+", "cup", "cap", "setminus"):
             leaves = [part for part in walk(node) if not isinstance(part, Apply)]
             capitals = isinstance(leaves[0], Symbol) and all(

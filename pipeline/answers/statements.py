@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.answers import extraction
+from pipeline.answers.claims import without_additions
 
 ANNOUNCED = re.compile(r"[Ff]inal answer is:?[ \t]*([^\n]+?)(?:\.(?=\s|$)|$)", re.MULTILINE)
 CORRECTED = re.compile(
@@ -17,6 +18,10 @@ CORRECTED = re.compile(
 """The last box is announced as the one that counts."""
 PARTS = re.compile(r"\b[Pp]art\b|\([1-9ab]\)|[（(][一二三1-9][)）]|第[一二三1-9]")
 """A text that answers in parts."""
+HEADING = re.compile(
+    r"^[\s>*_#-]{0,20}(?:[Tt]he )?(?:[Ff]inal )?(?:[Aa]nswer|最终答案|答案)[\s*_]{0,8}[:：]?[\s*_]{0,8}$", re.MULTILINE
+)
+"""A line that heads the answer, which stands below it."""
 Find = Callable[[str], list[str]]
 
 
@@ -25,15 +30,21 @@ class Statement:
     """One place of a text that states its answer."""
 
     text: str
-    """The whole of it."""
+    """What it claims."""
     forms: tuple[str, ...]
     """What to read there, the likeliest first."""
     firm: bool = True
     """Whether it is sure enough to make a text wrong."""
+    whole: str = ""
+    """All that stands there, with what is added to the claim."""
 
     def is_sure_of(self, form: str) -> bool:
         """Whether a form is all that the statement says, so that a difference from it is a mistake."""
-        return self.firm and extraction.is_complete(self.text, form)
+        return self.firm and extraction.is_complete(self.text, form) and not self.is_restricted(form)
+
+    def is_restricted(self, form: str) -> bool:
+        """Whether what follows the form restricts it, so that equality is not enough."""
+        return extraction.is_restricted(self.whole or self.text, form)
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,7 @@ class Found:
 
 def state(text: str, firm: bool = True) -> Statement:
     """A statement and the forms to read it in."""
-    return Statement(text, tuple(extraction.candidates(text)), firm)
+    return Statement(without_additions(text) or text, tuple(extraction.candidates(text)), firm, whole=text)
 
 
 def find_statements(text: str, *, boxed: bool, marked: Find, phrases: Find) -> Found:
@@ -67,8 +78,9 @@ def find_statements(text: str, *, boxed: bool, marked: Find, phrases: Find) -> F
     if not found:
         found = list(map(state, phrases(text)))
     if not found:
-        forms, firm = extraction.conclusion(text)
-        found = [Statement(forms[0], tuple(forms), firm)] if forms else []
+        headed = [*HEADING.finditer(text)]
+        if end := extraction.conclusion(text[headed[-1].end() :] if headed else text):
+            found = [Statement(end.claim, tuple(end.forms), end.sure, whole=end.sentence)]
     several = len(set(boxes)) > 1
     return Found(
         tuple(statement for statement in found if statement.forms),

@@ -53,7 +53,7 @@ CONDITIONS = re.compile(
     r" integers?|constants?|natural numbers?)\s*›?)\s*›?\s*\)?\s*\.?$"
 )
 CONDITIONS_PLAIN = re.compile(
-    r"[,;]?\s*\(?\s*‹?\s*\b(?:where|for (?:all|any|every|some|each)|for real|with)\b\s*›?[^=]*$|[,;]?\s*‹?(?:其中"
+    r"[,;]?\s*\(?\s*‹?\s*\b(?:where|for (?:all|any|every|some|each|integers?)|for real|with)\b\s*›?[^=]*$|[,;]?\s*‹?(?:其中"
     r"|对任意|对所有)[^=]*$|\s*\((?:[^()=]*(?:整数|实数|常数|integer|real|constant|any)[^()=]*)\)\s*$"
 )
 COMPOUND_PART = re.compile(

@@ -10,6 +10,7 @@ from typing import Self
 
 from pydantic import JsonValue, model_validator
 
+from pipeline.answers.claims import HEDGED
 from pipeline.answers.extraction import boxed_contents
 from pipeline.cleanups.replace import Pattern
 from pipeline.engines.base import Engine, EngineSettings
@@ -126,14 +127,18 @@ class AnswerSettings(CheckerSettings):
         return _last_matches(self.markers, text)
 
     def find_phrases(self, text: str) -> list[str]:
-        """What the sentences state, the last match of each."""
-        return _last_matches(self.phrases, text)
+        """What the sentences state, the last match of each; what is only thought or guessed does not count."""
+        return _last_matches(self.phrases, text, unless=HEDGED)
 
 
-def _last_matches(patterns: Iterable[str], text: str) -> list[str]:
-    matches = (_matches(pattern, text) for pattern in patterns)
-    return [found[-1].strip() for found in matches if found and found[-1].strip()]
-
-
-def _matches(pattern: str, text: str) -> list[str]:
-    return [match.group(1) for match in re.finditer(pattern, text, flags=re.MULTILINE)]
+def _last_matches(patterns: Iterable[str], text: str, unless: re.Pattern[str] | None = None) -> list[str]:
+    found = []
+    for pattern in patterns:
+        matches = [
+            match[1].strip()
+            for match in re.finditer(pattern, text, flags=re.MULTILINE)
+            if unless is None or not unless.search(text[max(0, match.start() - 40) : match.start() + 20])
+        ]
+        if matches and matches[-1]:
+            found.append(matches[-1])
+    return found

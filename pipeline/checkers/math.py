@@ -127,7 +127,7 @@ class Math(Checker):
         verdict, why = VERDICTS.get(result.outcome, "unknown"), result.why
         if verdict == "wrong" and not statement.is_sure_of(result.form):
             verdict, why = "unknown", f"{why}; but the answer found is not sure to be the whole answer"
-        if verdict == "correct" and extraction.is_restricted(statement.text, result.form):
+        if verdict == "correct" and statement.is_restricted(result.form):
             verdict, why = "unknown", f"{why}; but a restriction follows"
         reason = f"{why} (gold: {problem.answer})"[:300]
         return Grade(verdict=verdict, extracted=result.form[:MAX_LENGTH], reason=reason)
