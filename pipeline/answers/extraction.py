@@ -48,6 +48,7 @@ PLEASANTRY = re.compile(r"(?:I hope|Let me know|Feel free|If you have|Hope this|
 PLEASANTRY_AFTER = re.compile(
     r"(?<=[.!。])\s*(?:I hope|Let me know|Feel free|If you have|Hope this|希望|如有)[^\n]*$", re.IGNORECASE
 )
+CONTINUED = re.compile(r"(?:where|whose|with|which|since|because|and when|其中|此时)")
 ASSIGNMENT = re.compile(r"^\$?\s*[A-Za-z](?:_\{?\w\}?)?\s*[=＝][^=＝]{1,60}$")
 BULLET = re.compile(r"^(?:[-•*]|\(?\d{1,2}[.)])\s+(?=\S)")
 PARAMETERS = re.compile(
@@ -60,6 +61,7 @@ NOTHING = re.compile(
     r"|functions?|values?|pairs?|triples?)(?: exists?)?(?=[\s.]*$)|\bno such\b[^.$]{0,40}(?=[\s.]*$)|\b(?:does|do)"
     r" not exist(?=[\s.]*$)|(?:无解|不存在|没有解)(?=[^，,。=]{0,20}[.。]*$)"
 )
+DENIAL = re.compile(r"\b(?:is|are|was|be) not\b|n't\b|不是")
 LONGEST_LINE = 500
 """Characters of a last line that may still be the statement of an answer."""
 END_OF_TURN = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id|end|eos)\|>")
@@ -217,7 +219,8 @@ def conclusion(text: str) -> Conclusion | None:
         return None
     if none := NOTHING.search(sentence):
         return Conclusion(sentence, sentence, ["不存在" if "不存在" in none[0] else "no solution"])
-    if iff := IFF.search(ASIDE.sub("", sentence)):
+    bare = ASIDE.sub("", sentence)
+    if (iff := IFF.search(bare)) and not re.search(r"[\d=]", bare[: iff.start()]):
         form = (iff[1] or iff[2]).replace("$", "")
         return Conclusion(form, sentence, _balanced([form]))
     labels = [*EXTREMUM.finditer(sentence)]
@@ -229,6 +232,8 @@ def conclusion(text: str) -> Conclusion | None:
         return Conclusion(bold[0], bold[0], _balanced([bold[0], *candidates(bold[0])]))
     full = without_additions(main_clause(re.sub(r"^\*\*[^*]{1,30}[:：]\*\*", "", sentence)))
     claim = PARAMETERS.sub("", full).strip() or full
+    if DENIAL.search(claim):
+        return None
     groups = claimed_groups(claim)
     if len(groups) > 1:
         return Conclusion(claim, sentence, _balanced([groups[0]]), sure=False)
@@ -258,24 +263,13 @@ def _last_lines(text: str) -> list[str]:
         block = lines[len(lines) - listed :]
         names = [line.split("=")[0].split("＝")[0].strip(" $-*") for line in block]
         if listed >= least and (pattern is BULLET or len(set(names)) == len(names)):
-            joined = [
-                BULLET.sub("", line).rstrip(" .．。;；,，") if pattern is BULLET else line.strip(" $.．。;；,，")
-                for line in block
-            ]
+            bare = [BULLET.sub("", line) if pattern is BULLET else line.strip(" $") for line in block]
+            joined = [line.rstrip(" .．。;；,，" if pattern is BULLET else " $.．。;；,，") for line in bare]
             return [*lines[:-listed], "; ".join(joined)]
-    if (
-        len(lines) > 1
-        and len(lines[-1]) <= 12
-        and not re.search(r"[\d$\\=]|\b(?:yes|no)\b", lines[-1])
-        and "$" in lines[-2]
-    ):
-        return [*lines[:-2], f"{lines[-2]} {lines[-1]}"]
-    if (
-        len(lines) > 1
-        and re.match(r"(?:where|whose|with|which|since|because|and when|其中|此时)", lines[-1])
-        and MATH.search(lines[-2])
-    ):
-        return [*lines[:-2], f"{lines[-2]} {lines[-1]}"]
+    if len(lines) > 1:
+        noun = len(lines[-1]) <= 12 and not re.search(r"[\d$\\=]|\b(?:yes|no)\b", lines[-1]) and "$" in lines[-2]
+        if noun or (CONTINUED.match(lines[-1]) and MATH.search(lines[-2])):
+            return [*lines[:-2], f"{lines[-2]} {lines[-1]}"]
     return lines
 
 

@@ -53,8 +53,8 @@ CONDITIONS = re.compile(
     r" integers?|constants?|natural numbers?)\s*›?)\s*›?\s*\)?\s*\.?$"
 )
 CONDITIONS_PLAIN = re.compile(
-    r"[,;]?\s*\(?\s*‹?\s*\b(?:where|for (?:all|any|every|some|each|integers?)|for real|with)\b\s*›?[^=]*$|[,;]?\s*‹?(?:其中"
-    r"|对任意|对所有)[^=]*$|\s*\((?:[^()=]*(?:整数|实数|常数|integer|real|constant|any)[^()=]*)\)\s*$"
+    r"[,;]?\s*\(?\s*‹?\s*\b(?:where|for (?:all|any|every|some|each|integers?)|for real|with)\b\s*›?[^=]*$"
+    r"|[,;]?\s*‹?(?:其中|对任意|对所有)[^=]*$|\s*\((?:[^()=]*(?:整数|实数|常数|integer|real|constant|any)[^()=]*)\)\s*$"
 )
 COMPOUND_PART = re.compile(
     r"(\d+(?:\.\d+)?)\s*‹?\s*([A-Za-z]+|[\u4e00-\u9fff]{1,4}?)\s*›?\s*(?:,|\band\b|又|‹\s*and\s*›|\s)?\s*(?=\d|$)"
