@@ -24,7 +24,7 @@ class Literals(Scanner):
             self.style.ambiguous.add("thousands")
             if self.style.thousands:
                 return _number(self.match(thousands)[0].replace(",", ""))  # type: ignore[index]
-        spaced = self.match(r"\d{1,3}(?: \d{3})+(?![\d ]|\s*/)(?:\.\d+)?")
+        spaced = self.match(r"\d{1,3}(?: \d{3})+(?!\d| \d|\s*/)(?:\.\d+)?")
         if spaced:
             return _number(spaced[0].replace(" ", ""))
         comma = r"(0),(\d+)(?![\d,.])|(\d+),(\d{1,2}|\d{4,})(?![\d,.])"

@@ -119,7 +119,7 @@ def _inequality(node: Relation) -> Region:
     if unknown is None:
         raise NoRegion("no unknown")
     opaque = len(set().union(*names)) > 1 or (isinstance(unknown, Apply) and unknown.name == "call")
-    if opaque and sum(bool(found) for found in names) > 1:
+    if opaque and (sum(bool(found) for found in names) > 1 or (isinstance(unknown, Apply) and unknown.name == "+")):
         raise NoRegion("several unknowns")
     for left, sign, right in zip(node.sides, node.signs, node.sides[1:], strict=False):
         if sign not in FLIPPED:

@@ -61,7 +61,8 @@ class Found:
 
 def state(text: str, firm: bool = True) -> Statement:
     """A statement and the forms to read it in."""
-    return Statement(without_additions(text) or text, tuple(extraction.candidates(text)), firm, whole=text)
+    claim = extraction.strip_denied(text)
+    return Statement(without_additions(claim) or claim, tuple(extraction.candidates(claim)), firm, whole=claim)
 
 
 def find_statements(text: str, *, boxed: bool, marked: Find, phrases: Find) -> Found:

@@ -60,9 +60,7 @@ def test_a_number_is_read_with_what_stands_around_it(text: str, value: Fraction)
     assert read.value == value
 
 
-@pytest.mark.parametrize(
-    "text", ["", "10+John's age", "5 or 6", "4:30", "x = 4", "1/0", "1,23", "2 x 3", "3, 4"]
-)
+@pytest.mark.parametrize("text", ["", "10+John's age", "5 or 6", "4:30", "x = 4", "1/0", "1,23", "2 x 3", "3, 4"])
 def test_what_is_not_one_number_is_not_read(text: str) -> None:
     assert read_number(text) is None
 
