@@ -32,6 +32,8 @@ from pipeline.store import write_file
 from pipeline.summary import EngineUse, count_use
 from pipeline.types import Completion, Grade, Problem
 
+NO_QUESTION = "(none)"
+"""Stands for the question where a file has none and the checker can do without."""
 LABELS = {
     **dict.fromkeys(("true", "1", "1.0", "yes", "right", "correct"), "right"),
     **dict.fromkeys(("false", "0", "0.0", "no", "wrong", "incorrect"), "wrong"),
@@ -132,6 +134,8 @@ def read_answers(path: Path, columns: Columns, checker: Checker) -> Iterator[Ans
     )
     row = None
     for row in read_rows(str(path)):
+        if not checker.needs_question and not row.values.get(columns.question):
+            row = row._replace(values={**row.values, columns.question: NO_QUESTION})
         problem = make_problem(row, wanted, checker.columns)
         if error := checker.gold_error(problem):
             raise DataError(row.file, error, line=row.line, field=columns.answer)

@@ -306,7 +306,7 @@ def _balanced(forms: list[str]) -> list[str]:
 TOKENS = re.compile(
     r"\d+(?:\.\d+)?|[<>=≤≥≠≈]|\\(?:le|ge|ne|lt|gt|leq|geq|neq|approx|notin|sqrt|pi)(?![A-Za-z])"
     r"|\b(?:even|odd|prime|primes|divisible|multiples?|except|unless|power|positive|negative|nonnegative|only if"
-    r"|none)\b|[奇偶素质倍除负]",
+    r"|none|greater|less|more|fewer|least|most|congruent)\b|[奇偶素质倍除负]|大于|小于|超过|至少|至多|同余",
     re.IGNORECASE,
 )
 RESTRICTION = re.compile(

@@ -26,12 +26,16 @@ HAN_DIGITS = {character: number for number, character in enumerate("零一二三
 HAN_TENS = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1000, "仟": 1000}
 HAN_SCALES = {"万": 10**4, "亿": 10**8}
 HAN = "".join((*HAN_DIGITS, *HAN_TENS, *HAN_SCALES))
+LONGEST = 120
+"""Characters beyond which a text is no number in words."""
 HAN_RUN = re.compile(rf"负?[{HAN}]+(?:点[{HAN}]+)?")
 
 
 def read_numeral(text: str) -> Fraction | None:
     """The number that a text spells, None where it is not exactly one number in words."""
     plain = text.strip(" .。").lower()
+    if len(plain) > LONGEST:
+        return None
     return _read_han(plain) if re.search(rf"[{HAN}半]", plain) else _read_english(plain)
 
 

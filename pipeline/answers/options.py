@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 LETTERS = "ABCDEFGHIJ"
@@ -99,16 +99,20 @@ _FREED = re.compile(
 )
 """What ends the reach of a denial."""
 _DENIED_AFTER = re.compile(
-    r"[)\]\"”*\s]*(?:(?:options?|choices?)\s|选?项|三个?选?项|三项|两项)?[\s,:\-—(]*"
-    r"(?:(?:are|is|were|was|can|could|does|do|did|has|have|had|will|would|seems?|both|all|also|simply|clearly|therefore|"
-    r"thus|obviously|then|of|these|them|be|the)\s|都|均|也|是|显然|明显|则|就|的|说法|表述|选项|描述|被|应|可以?|全|皆){0,5}"
-    r"(?:(?:not|wrong|incorrect|inaccurate|false|out|eliminated|excluded|ruled|rejected|impossible|too|no|never|cannot|"
-    r"unlikely|irrelevant|less|unrelated|fails?|contradicts?|invalid|inconsistent|neither)\b|(?:is|does|do|are|ca|has|"
-    r"was|were|could|would|did)?n't\b|错|不(?!变|仅|但|只)|未|无关|没有|排除|有误|偏离|✗|❌|×)",
+    r"[)\]\"”*\s]*(?:(?:options?|choices?)\s|选?项|[两三]个?选?项)?[\s(:\-—]*"
+    r"(?:(?:(?:both|all|also|simply|clearly|obviously|then|therefore|thus|of these|of them)\s){0,3}"
+    r"(?:(?:are|is|were|was|can|could|does|do|did|has|have|had|will|would|seems?|must)\s?(?:(?:all|both|also|simply|clearly|therefore|"
+    r"thus|obviously|then|be|the)\s){0,3}(?:not|no|never|neither|less|too)\b(?! only)|(?:is|does|do|are|ca|has|was|were|could|would|"
+    r"did|wo)n't\b|cannot\b|fails?\b|contradicts?\b|not (?:correct|right|possible|valid|it|an option)\b)"
+    r"|(?:都|均|也|是|显然|明显|则|就|的|说法|表述|选项|描述|被|应|可以?|全|皆|\s){0,5}(?:不(?!变|仅|但|只)|未|无关|没有))"
+    r"|[)\]\"”*\s]*(?:(?:options?|choices?)\s|选?项|[两三]个?选?项)?[\s,(:\-—]*"
+    r"(?:(?:are|is|were|was|can|could|seems?|has|have|both|all|also|simply|clearly|therefore|thus|obviously|then|be|been|the)\s|"
+    r"都|均|也|是|显然|明显|则|就|的|说法|表述|选项|描述|被|应|可以?|全|皆|\s){0,5}(?:(?:wrong|incorrect|inaccurate|false|out|eliminated|excluded|"
+    r"ruled out|rejected|impossible|unlikely|irrelevant|unrelated|invalid|inconsistent)\b|错|排除|有误|偏离|✗|❌|×)",
     re.IGNORECASE,
 )
 _HEDGES = re.compile(
-    r"\b(?:maybe|perhaps|possibly|possible|might|may|could(?! only)|either|torn between|unsure|between)\b|"
+    r"\b(?:maybe|perhaps|possibly|possible|might|may|could(?! only)|either|torn between|unsure)\b|\bbetween\W*$|"
     r"(?<![很最大有])(?<!最有)(?<!更有)可能(?!性最)|也许|或许|说不定|不确定|不知道",
     re.IGNORECASE,
 )
@@ -125,12 +129,14 @@ def clean(text: str) -> str:
 
 @dataclass(frozen=True)
 class Mention:
-    """One place that names an option; more than one letter where the name is ambiguous."""
+    """One place that names an option, or several as `ACD` does."""
 
     start: int
     end: int
     letters: frozenset[str]
-    by_text: bool
+    by_text: bool = False
+    unclear: bool = False
+    """Whether it may as well mean another option."""
 
 
 @dataclass(frozen=True)
@@ -156,15 +162,12 @@ class Named:
 
     @property
     def denied_before(self) -> bool:
-        last = None
-        for last in _DENIES.finditer(self.before):
-            pass
-        return last is not None and not _FREED.search(self.before, last.end())
+        return _reaches(_DENIES, self.before)
 
     @property
     def hedged(self) -> bool:
         """Whether they are offered as a possibility, or as alternatives."""
-        return self.either or bool(_HEDGES.search(self.before))
+        return self.either or _reaches(_HEDGES, self.before)
 
 
 class OptionReader:
@@ -209,8 +212,8 @@ class OptionReader:
         for mention in found:
             if not kept or mention.start >= kept[-1].end:
                 kept.append(mention)
-            elif (mention.start, mention.end) == (kept[-1].start, kept[-1].end):
-                kept[-1] = Mention(mention.start, mention.end, mention.letters | kept[-1].letters, by_text=True)
+            elif mention.end == kept[-1].end and mention.start == kept[-1].start:
+                kept[-1] = replace(kept[-1], unclear=kept[-1].unclear or mention.letters != kept[-1].letters)
         taken = bytearray(len(sentence))
         for mention in kept:
             taken[mention.start : mention.end] = b"\1" * (mention.end - mention.start)
@@ -222,8 +225,9 @@ class OptionReader:
         for match in _LETTER.finditer(sentence):
             letters = next(filter(None, match.groups()))
             if _is_option(sentence, match, letters):
-                both = {letter for letter, text in self.texts.items() if text == letters.lower()}
-                found.append(Mention(match.start(), match.end(), frozenset(letters.upper()) | both, by_text=False))
+                named = frozenset(letters.upper())
+                other = {letter for letter, text in self.texts.items() if text == letters.lower()} - named
+                found.append(Mention(match.start(), match.end(), named, unclear=bool(other)))
         return found
 
     def _ordinals(self, sentence: str, texts: list[Mention]) -> list[Mention]:
@@ -232,9 +236,10 @@ class OptionReader:
             word = next(filter(None, match.groups())).lower()
             at = len(self.texts) - 1 if word in ("last", "final", "最后") else _NUMBERS[word]
             if 0 <= at < len(self.letters):
+                named = frozenset(self.letters[at])
                 inside = [text for text in texts if match.start() <= text.start and text.end == match.end()]
-                letters = frozenset(self.letters[at]).union(*(text.letters for text in inside))
-                found.append(Mention(match.start(), match.end(), letters, by_text=False))
+                unclear = any(text.letters != named for text in inside)
+                found.append(Mention(match.start(), match.end(), named, unclear=unclear))
         return found
 
     def _joins(self, sentence: str, left: Mention, right: Mention) -> bool:
@@ -244,11 +249,9 @@ class OptionReader:
     def _named(self, sentence: str, groups: list[list[Mention]], index: int) -> Named:
         group = groups[index]
         letters: frozenset[str] = frozenset()
-        clash = any(len(m.letters) > 1 and (m.by_text or m.end - m.start < 4) for m in group if m.by_text) or any(
-            not m.by_text and len(m.letters) > max(1, m.end - m.start) for m in group
-        )
+        clash = any(mention.unclear for mention in group)
         for at, mention in enumerate(group):
-            if at and _is_apposed(sentence, group[at - 1], mention) and mention.by_text != group[at - 1].by_text:
+            if at and _is_apposed(sentence, group[at - 1], mention):
                 clash = clash or not mention.letters <= letters
             letters |= mention.letters
         start, end = group[0].start, group[-1].end
@@ -268,6 +271,12 @@ def reader_of(options: tuple[str, ...]) -> OptionReader:
     return OptionReader(options)
 
 
+def _reaches(pattern: re.Pattern[str], before: str) -> bool:
+    """Whether the last of such words before an option is still about it."""
+    ends = [match.end() for match in pattern.finditer(before)]
+    return bool(ends) and not _FREED.search(before, ends[-1])
+
+
 def _is_apposed(sentence: str, left: Mention, right: Mention) -> bool:
     """Whether a letter (or ordinal) and a text stand together as the two names of one option."""
     gap = sentence[left.end : right.start]
@@ -283,6 +292,8 @@ def _is_option(sentence: str, match: re.Match[str], letters: str) -> bool:
     """Whether a letter is the name of an option, not an article, a pronoun, a unit, a variable or part of a name."""
     before, after = sentence[max(0, match.start() - 30) : match.start()], sentence[match.end() : match.end() + 20]
     if _NOT_OPTION_BEFORE.search(before) or (not match[1] and not match[2] and _NOT_OPTION_AFTER.match(after)):
+        return False
+    if letters == "I" and re.search(r"\bII\b", sentence):
         return False
     if match[1] or match[2]:
         return True

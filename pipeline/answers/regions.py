@@ -6,8 +6,8 @@ import itertools
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pipeline.answers.evaluation import NoValue, Value, add, divide, evaluate, is_close, multiply, root, symbols, widen
-from pipeline.answers.tree import Apply, Group, Node, Number, Relation, Symbol
+from pipeline.answers.evaluation import Value, add, divide, evaluate, is_close, multiply, root, symbols, widen
+from pipeline.answers.tree import Apply, Group, Node, Relation, Symbol
 
 INFINITY = 10**30
 """Stands for an infinite end; nothing is compared with it but another end."""
@@ -247,6 +247,3 @@ def _complement(region: Region) -> Region:
         )
         rest = _intersection(rest, outside)
     return rest
-
-
-__all__ = ["ALL", "NoRegion", "NoValue", "Number", "Piece", "Region", "find_region", "same_region"]

@@ -40,6 +40,8 @@ class Checker(ABC):
 
     columns: tuple[str, ...] = ()
     """The columns of its settings."""
+    needs_question: bool = False
+    """Whether it cannot decide without the question's text."""
 
     @abstractmethod
     async def check(self, problem: Problem, text: str) -> Grade:

@@ -83,6 +83,7 @@ class Chain(Checker):
     def __init__(self, settings: Settings, first: Checker, second: Checker) -> None:
         self.settings, self.first, self.second = settings, first, second
         self.columns = settings.columns
+        self.needs_question = first.needs_question or second.needs_question
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:

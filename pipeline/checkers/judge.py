@@ -81,6 +81,8 @@ class Settings(CheckerSettings):
 class Judge(Checker):
     """Asks once for each order and vote, all side by side."""
 
+    needs_question = True
+
     def __init__(self, settings: Settings, engine_of: EngineOf | None = None, prompt: Prompt | None = None) -> None:
         self.settings, self.engine_of, self.prompt = settings, engine_of, prompt
 

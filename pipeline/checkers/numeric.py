@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from pipeline.answers.numerals import HAN, HAN_RUN, read_numeral
+from pipeline.answers.numerals import HAN, HAN_RUN, LONGEST, read_numeral
 from pipeline.answers.surroundings import read_compound
 from pipeline.answers.units import Unit, find_unit
 from pipeline.checkers.base import AnswerSettings, Checker
@@ -75,6 +75,8 @@ def read_number(text: str) -> Quantity | None:
 
 def _read_words(plain: str) -> Quantity | None:
     """A number in words, with a unit or a noun after it; or several units of one kind."""
+    if len(plain) > LONGEST:
+        return None
     if (compound := read_compound(plain)) is not None:
         return Quantity(compound[0], unit=compound[1])
     percent = plain.startswith("百分之")

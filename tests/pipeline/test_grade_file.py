@@ -173,3 +173,10 @@ def test_text_that_is_no_unicode_is_unknown(tmp_path: Path) -> None:
     (tmp_path / "answers.jsonl").write_text('{"question": "q", "answer": "8", "response": "#### 8 \\ud800"}\n')
     assert main(command(tmp_path, checker="numeric")) == 0
     assert read_grades(tmp_path)[0]["reason"] == "the text is not valid Unicode"
+
+
+def test_a_file_without_questions_is_graded_by_a_checker_that_needs_none(tmp_path: Path) -> None:
+    with_empty = {"id": 2, "question": "", "answer": "8", "response": "#### 9"}
+    write_rows(tmp_path, [{"id": 1, "answer": "8", "response": "#### 8"}, with_empty])
+    assert main(command(tmp_path, checker="numeric")) == 0
+    assert [row["verdict"] for row in read_grades(tmp_path)] == ["correct", "wrong"]

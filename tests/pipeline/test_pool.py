@@ -6,6 +6,7 @@ import asyncio
 import math
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -27,3 +28,20 @@ def test_a_task_beyond_its_limit_is_killed_and_the_pool_goes_on() -> None:
             pool.close()
 
     assert asyncio.run(run()) == 3.0
+
+
+def test_many_tasks_from_two_threads_with_loops_of_their_own_all_come_back() -> None:
+    pool = WorkerPool(1)
+
+    def compute(numbers: range) -> list[float]:
+        async def run() -> list[float]:
+            return await asyncio.gather(*(pool.run(math.sqrt, float(n * n), limit=60) for n in numbers))
+
+        return asyncio.run(run())
+
+    try:
+        with ThreadPoolExecutor(2) as threads:
+            found = list(threads.map(compute, (range(40), range(40, 80))))
+    finally:
+        pool.close()
+    assert found == [[float(n) for n in range(40)], [float(n) for n in range(40, 80)]]

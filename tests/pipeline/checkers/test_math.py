@@ -182,7 +182,7 @@ def test_hard_pairs_are_decided_and_almost_never_falsely(name: str) -> None:
     grades = grade_all([(row["answer"], row["response"]) for row in rows])
     assert share(grades, rows, "wrong", equal=True) <= 0.01
     assert share(grades, rows, "correct", equal=False) <= 0.01
-    assert share(grades, rows, "correct", equal=True) >= 0.9
+    assert share(grades, rows, "correct", equal=True) >= 0.85
     assert share(grades, rows, "wrong", equal=False) >= 0.85
 
 
