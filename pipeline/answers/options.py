@@ -7,6 +7,7 @@ that stands before or behind the list holds for all of it, and a letter beside a
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,14 +28,18 @@ _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _EN_NOUNS = (
     "vitamin|hepatitis|plan|figure|fig|table|type|group|point|line|set|angle|vertex|event|matrix|company|team|person|"
     "country|city|town|variable|substance|element|compound|solution|box|circle|section|part|grade|drug|gene|allele|"
-    "block|container|cell|node|task|case|phase|bag|urn|student|train|car|machine|station|species|player|class|statement"
+    "block|container|cell|node|task|case|phase|bag|urn|student|train|car|machine|station|species|player|class|statement|reaction|"
+    "equation|step|premise|theorem|region|stage|chapter|appendix|part"
 )
 _NOT_OPTION_BEFORE = re.compile(
     rf"(?:\b(?:{_EN_NOUNS})s?\s|(?:点|集合|事件|物体|线段|角|球|车|木块|商品|公司|矩阵|维生素|血型)\s?|\d\s?|[a-z]-|"
-    r"[∩∪⊆⊂∈+×·^∠△°]\s?|\\[a-z]+\s?|(?<![A-Za-z])[A-Za-z]\()$",
+    r"[∩∪⊆⊂∈+×·^∠△°≈]\s?|circ\}{0,2}\s?|\\[a-z]+\s?|(?<!option)(?<!choice)(?<!answer)(?<!letter)(?<!is)[A-Za-z]\()$",
     re.IGNORECASE,
 )
-_NOT_OPTION_AFTER = re.compile(r"\s?(?:[=<>≤≥≠∩∪⊆⊂∈+×·^#]|\\[a-z])|-[a-z]|[点车球块型级组段班市国物处地]")
+_NOT_OPTION_AFTER = re.compile(
+    r"\s?(?:[=<>≤≥≠≈∩∪⊆⊂∈+×·^#₀-₉]|\\[a-z]|[-/]\s?(?:\d|[A-Z]\b))|-[a-z(]|[_|°]|\([\da-z]"
+    r"|[点车球块型级组段班市国物处地]"
+)
 _VERBS_AFTER_A = re.compile(
     r"\s(?:is|was|are|were|and|or|nor|but|because|since|as|seems|looks|can|cannot|can't|could|would|should|must|has|"
     r"have|had|does|doesn't|isn't|fits|works|matches|follows|for|not|alone|only|with|which|that|it|in|describes|states|"
@@ -42,18 +47,21 @@ _VERBS_AFTER_A = re.compile(
     r"maybe|either|will|may|might|fails|out|over|if|when|while|whereas|being)\b"
 )
 _SMALL_BEFORE = re.compile(
-    r"(?:^|\b(?:option|choice|letter|answer|ans|i\.e\.|is|it's|that's|choose|chose|pick|select|so|hence|thus|therefore|"
-    r"be)|选|选择|选项|答案|是|为)[\s:(.]*$",
+    r"(?:^|\b(?:option|choice|letter|answer|ans|i\.e\.|choose|chose|pick|select|(?:answer|option"
+    r"|choice) (?:is|should be|must be))|"
+    r"选|选择|选项|答案|是|为)[\s:(.]*$",
     re.IGNORECASE,
 )
 _SMALL_AFTER = re.compile(r"\s*(?:$|[.,;:!)。、\"]|(?:is|and|or|because|since|as)\b|[\u4e00-\u9fff])")
 _CUED = re.compile(
-    r"(?:^|\b(?:options?|choices?|letters?|answers?|ans|is|are|choose|select|pick|both)|选|选择|选项|答案|是|为|有|:)[\s:(\[{\"']*$",
+    r"(?:^|\b(?:options?|choices?|letters?|answers?|ans|is|are|choose|select|pick|both)|选|选择|选项|答案|是"
+    r"|为|有|:)[\s:(\[{\"']*$",
     re.IGNORECASE,
 )
 _NAME_BEFORE = re.compile(r"\b(?!Option|Answer|Choice|Letter|Hence|Thus|Therefore|So|Is)[A-Z][a-z]+ $")
 _LETTER = re.compile(
-    r"\(\s?([A-Ja-j])\s?\)|\[([A-J])\]|(?<![A-Za-z0-9\\'^_.&])(?:([A-J])|([a-j])|([A-J]{2,10}))(?![A-Za-z0-9'_])"
+    r"\(\s?([A-J])\s?\)|\(\s?([a-j])\s?\)|(?<![A-Za-z\d])\[([A-J])\]|(?<![A-Za-z0-9\\'^_.&])(?:([A-J])"
+    r"|([a-j])|([A-J]{2,10}))(?![A-Za-z0-9'_])"
 )
 
 _NUMBERS = {
@@ -67,11 +75,12 @@ _NUMBERS = {
     for word in words.split()
 }  # fmt: skip
 _ORDINAL = re.compile(
-    r"\b(first|second|third|fourth|fifth|sixth|seventh|eighth|last|final|[1-8](?:st|nd|rd|th))\s"
-    r"(?:answer\s)?(?:option|choice|one|answer|alternative)\b"
+    r"\b(first|second|third|fourth|fifth|sixth|seventh|eighth|last|[1-8](?:st|nd|rd|th))\s"
+    r"(?:(?:answer\s)?(?:option|choice|alternative)|one(?!\s(?:that|which|to|of|in|with|is not)))\b"
     r"|\b(?:option|choice)\s(?:number\s|no\.\s|#)?([1-8]|one|two|three|four|five|six)\b(?![./]?\d|%)"
     r"|第\s?([一二三四五六七八1-8])\s?(?:个(?:选项|答案|选择)|选项|项(?=\s?(?:是|最)?(?:正确|对|符合)|[,:]|[。.]?$))"
-    r"|(?<=选|择)第([一二三四五六七八1-8])(?:个|项)|(最后)一(?:个(?:选项|答案|选择)?|项)",
+    r"|(?<=选|择)第([一二三四五六七八1-8])(?:个|项)|^第([一二三四五六七八1-8])[个项](?=[。.!]?$)"
+    r"|(最后)一(?:个(?:选项|答案|选择)?|项)",
     re.IGNORECASE,
 )
 
@@ -80,34 +89,43 @@ _APPOSED = re.compile(
 )
 """Between a letter and the text that goes with it."""
 _LABELLED = re.compile(
-    r"[\s,\"”.)]*(?:[(\[\-—]+|->|=>|→|=|,?\s?(?:i\.e\.,?|which is|corresponding to|namely|that is,?|即|对应|就是)\s?)\s?"
+    r"[\s,\"”.)]*(?:[(\[\-—]+|->|=>|→|=|,?\s?(?:i\.e\.,?|which is|corresponding to|namely|that is,?|即|对应"
+    r"|就是)\s?)\s?"
     r"(?:the\s)?(?:option|choice|answer|letter|选项|选)?[\s(:]*|[\s,\"”]+(?:the\s)?(?:option|choice|选项)\s[(]?"
 )
 """Between a text and the letter or ordinal that goes with it."""
 _LISTED = re.compile(
-    r"[\s)\]\"”.项]*(?:(?:,|、|/|&|\b(?:and|or|nor|as well as)\b|和|或者?|与|及|以及|还是|跟)\s?){1,3}"
+    r"[\s)\]\"”.项]*(?:(?:,|、|/|&|\b(?:and|or|nor|as well as|to|through)\b|和|或者?|与|及|以及|还是|跟)\s?){1,3}"
     r"(?:(?:both|neither|also|either)\s)?(?:(?:options?|choices?|an?|the)\s|选项)?[\s(\[\"“]*"
 )
 _EITHER = re.compile(r"\bor\b|或|还是|/")
 _DENIES = re.compile(
     r"\b(?:not|never|neither|nor|cannot|except|excluding|excludes?|unlike|without|rather than|instead of|other than|"
     r"opposed to|incorrect(?=[^.]{0,12}$)|eliminat\w+|rul\w+ out|reject\w*|discard\w*|dismiss\w*|cross\w* out)\b|n't\b|"
-    r"不是|并非|而非|不选|不会是|不可能是|不能是|不应|不属于|不等于|不同于|排除|除了|除去|非(?=$)|不(?=$)|没有|无法选"
+    r"不是|并非|而非|不选|不会是|不可能是|不能是|不应|不属于|不等于|不同于|排除|除了|除去|非(?=$)|不(?=$)|没有|无法选",
+    re.IGNORECASE,
 )
 _FREED = re.compile(
-    r"[,;:、]|\b(?:but|so|hence|thus|therefore|leav\w+|answer\s(?:\w+\s)?is|only)\b|而是|所以|因此|故|剩|答案(?:应|是|为)|而应"
+    r"[,;:、]|\b(?:but|so|hence|thus|therefore|leav\w+|answer\s(?:\w+\s)?is|only)\b|而是|所以|因此|故|剩"
+    r"|答案(?:应|是|为)|而应",
+    re.IGNORECASE,
 )
 """What ends the reach of a denial."""
 _DENIED_AFTER = re.compile(
     r"[)\]\"”*\s]*(?:(?:options?|choices?)\s|选?项|[两三]个?选?项)?[\s(:\-—]*"
-    r"(?:(?:(?:both|all|also|simply|clearly|obviously|then|therefore|thus|of these|of them)\s){0,3}"
-    r"(?:(?:are|is|were|was|can|could|does|do|did|has|have|had|will|would|seems?|must)\s?(?:(?:all|both|also|simply|clearly|therefore|"
-    r"thus|obviously|then|be|the)\s){0,3}(?:not|no|never|neither|less|too)\b(?! only)|(?:is|does|do|are|ca|has|was|were|could|would|"
+    r"(?:(?:(?:both|all|also|simply|clearly|obviously|then|therefore|thus|of these|of them|this|it|that|which)\s){0,3}"
+    r"(?:(?:are|is|were|was|can|could|does|do|did|has|have|had|will|would|seems?|must)\s?(?:(?:all|both|also"
+    r"|simply|clearly|therefore|"
+    r"thus|obviously|then|be|the)\s){0,3}(?:not|no|never|neither|less|too)\b(?! only)|(?:is|does|do|are|ca"
+    r"|has|was|were|could|would|"
     r"did|wo)n't\b|cannot\b|fails?\b|contradicts?\b|not (?:correct|right|possible|valid|it|an option)\b)"
-    r"|(?:都|均|也|是|显然|明显|则|就|的|说法|表述|选项|描述|被|应|可以?|全|皆|\s){0,5}(?:不(?!变|仅|但|只)|未|无关|没有))"
+    r"|(?:都|均|也|是|显然|明显|则|就|的|说法|表述|选项|描述|被|应|可以?|全|皆|\s){0,5}(?:不(?!变|仅|但|只)"
+    r"|未|无关|没有))"
     r"|[)\]\"”*\s]*(?:(?:options?|choices?)\s|选?项|[两三]个?选?项)?[\s,(:\-—]*"
-    r"(?:(?:are|is|were|was|can|could|seems?|has|have|both|all|also|simply|clearly|therefore|thus|obviously|then|be|been|the)\s|"
-    r"都|均|也|是|显然|明显|则|就|的|说法|表述|选项|描述|被|应|可以?|全|皆|\s){0,5}(?:(?:wrong|incorrect|inaccurate|false|out|eliminated|excluded|"
+    r"(?:(?:are|is|were|was|can|could|seems?|has|have|both|all|also|simply|clearly|therefore|thus|obviously"
+    r"|then|be|been|the)\s|"
+    r"都|均|也|是|显然|明显|则|就|的|说法|表述|选项|描述|被|应|可以?|全|皆|\s){0,5}(?:(?:wrong|incorrect"
+    r"|inaccurate|false|out|eliminated|excluded|"
     r"ruled out|rejected|impossible|unlikely|irrelevant|unrelated|invalid|inconsistent)\b|错|排除|有误|偏离|✗|❌|×)",
     re.IGNORECASE,
 )
@@ -154,6 +172,10 @@ class Named:
     after: str
     either: bool = False
     """Whether `or` joins them."""
+    wordy: bool = False
+    """Whether a text of several letters, not a number or a formula, names one of them."""
+    presented: bool = False
+    """Whether a letter in brackets or beside its text, or an ordinal, names one of them."""
 
     @property
     def denied(self) -> bool:
@@ -217,14 +239,15 @@ class OptionReader:
         taken = bytearray(len(sentence))
         for mention in kept:
             taken[mention.start : mention.end] = b"\1" * (mention.end - mention.start)
-        kept += [mention for mention in self._lettered(sentence) if not any(taken[mention.start : mention.end])]
+        kept += [mention for mention in self._lettered(sentence, kept) if not any(taken[mention.start : mention.end])]
         return sorted(kept, key=lambda mention: mention.start)
 
-    def _lettered(self, sentence: str) -> list[Mention]:
+    def _lettered(self, sentence: str, texts: list[Mention]) -> list[Mention]:
         found = []
         for match in _LETTER.finditer(sentence):
             letters = next(filter(None, match.groups()))
-            if _is_option(sentence, match, letters):
+            behind = match.end() + len(_APPOSED.match(sentence, match.end())[0])  # type: ignore[index]
+            if _is_option(sentence, match, any(text.start == behind for text in texts)):
                 named = frozenset(letters.upper())
                 other = {letter for letter, text in self.texts.items() if text == letters.lower()} - named
                 found.append(Mention(match.start(), match.end(), named, unclear=bool(other)))
@@ -234,7 +257,7 @@ class OptionReader:
         found = []
         for match in _ORDINAL.finditer(sentence):
             word = next(filter(None, match.groups())).lower()
-            at = len(self.texts) - 1 if word in ("last", "final", "最后") else _NUMBERS[word]
+            at = len(self.texts) - 1 if word in ("last", "最后") else _NUMBERS[word]
             if 0 <= at < len(self.letters):
                 named = frozenset(self.letters[at])
                 inside = [text for text in texts if match.start() <= text.start and text.end == match.end()]
@@ -257,11 +280,14 @@ class OptionReader:
         start, end = group[0].start, group[-1].end
         since = max(groups[index - 1][-1].end if index else 0, start - WINDOW)
         until = min(groups[index + 1][0].start if index + 1 < len(groups) else len(sentence), end + WINDOW)
-        gaps = [sentence[left.end : right.start] for left, right in zip(group, group[1:], strict=False)]
+        gaps = [sentence[left.end : right.start] for left, right in itertools.pairwise(group)]
         return Named(
             start, end, letters, all(mention.by_text for mention in group), clash, sentence[since:start], sentence[end:until],
             either=any(_EITHER.search(gap) and len(left.letters | right.letters) > 1
                        for gap, left, right in zip(gaps, group, group[1:], strict=False)),
+            wordy=any(m.by_text and re.match(r"[a-z(“\"《\u4e00-\u9fff].*?(?:[a-z]{3}"
+                                             r"|[\u4e00-\u9fff])", sentence[m.start : m.end].lower() + "  ") for m in group),
+            presented=len({m.by_text for m in group}) > 1 or any(not m.by_text and m.end - m.start > 2 for m in group),
         )  # fmt: skip
 
 
@@ -288,26 +314,34 @@ def _is_apposed(sentence: str, left: Mention, right: Mention) -> bool:
     return bool(_APPOSED.fullmatch(gap)) and not (new_sentence and right.letters != left.letters)
 
 
-def _is_option(sentence: str, match: re.Match[str], letters: str) -> bool:
-    """Whether a letter is the name of an option, not an article, a pronoun, a unit, a variable or part of a name."""
+def _is_option(sentence: str, match: re.Match[str], followed: bool) -> bool:
+    """Whether a letter is the name of an option, not an article, a pronoun, a unit, a variable or part of a name.
+
+    followed: whether an option's text stands behind it.
+    """
     before, after = sentence[max(0, match.start() - 30) : match.start()], sentence[match.end() : match.end() + 20]
-    if _NOT_OPTION_BEFORE.search(before) or (not match[1] and not match[2] and _NOT_OPTION_AFTER.match(after)):
+    enclosed, enclosed_small, bracketed, capital, small, run = match.groups()
+    if _NOT_OPTION_BEFORE.search(before) or (not enclosed and not enclosed_small and _NOT_OPTION_AFTER.match(after)):
         return False
-    if letters == "I" and re.search(r"\bII\b", sentence):
+    if (enclosed or capital) == "I" and re.search(r"\bII\b", sentence):
         return False
-    if match[1] or match[2]:
-        return True
-    if match[5]:
-        return list(letters) == sorted(set(letters)) and bool(_CUED.search(before))
-    if match[4]:
-        return bool(_SMALL_BEFORE.search(before) and _SMALL_AFTER.match(after)) and (
-            before.strip() != "" or not re.match(r"\s[a-z]", after)
+    if run:
+        return list(run) == sorted(set(run)) and bool(_CUED.search(before))
+    if small or enclosed_small:
+        if len(set(re.findall(r"(?<![A-Za-z])[a-j]\)", sentence))) > 1:
+            return False  # parts a) and b) of an answer
+        named = _SMALL_AFTER.match(after) or (enclosed_small and before.strip())
+        return (followed and bool(enclosed_small or re.match(r"\s?[).:]", after))) or bool(
+            named and _SMALL_BEFORE.search(before) and (before.strip() or not re.match(r"[\s.:]*\w", after))
         )
-    if letters == "I":
-        return bool(_CUED.search(before)) and not re.match(r"\s?[a-z']", after)
-    if letters == "A" and re.match(r"\s[a-z]", after):
+    if bracketed:
+        return bool(_CUED.search(before))
+    if capital == "I":
+        listed = re.search(r"[A-HJ]\)?(?:,|,? and|,? or|、|和|或)\s?$", before)
+        return bool(listed or (_CUED.search(before) and not re.match(r"\s?[a-z']", after)))
+    if capital == "A" and re.match(r"\s[a-z]", after):
         return bool(_VERBS_AFTER_A.match(after))
-    return not (re.match(r"\.\s?[A-Z]", after) and _NAME_BEFORE.search(before))
+    return bool(enclosed) or not (re.match(r"\.\s?[A-Z]", after) and _NAME_BEFORE.search(before))
 
 
 def _bare(text: str) -> str:
@@ -320,7 +354,7 @@ def _pattern(text: str) -> str:
     """A pattern for an option's text in cleaned sentences: words whole, spaces around signs free."""
     tokens = re.findall(r"[a-z']+|\d+|[^\sa-z\d']", text)
     body = re.escape(tokens[0]) if tokens else "(?!)"
-    for left, right in zip(tokens, tokens[1:], strict=False):
+    for left, right in itertools.pairwise(tokens):
         both_words = left[-1].isascii() and left[-1].isalpha() and right[0].isascii() and right[0].isalpha()
         body += ("\\s" if both_words else "\\s?") + re.escape(right)
     if text in _COMMON:
