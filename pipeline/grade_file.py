@@ -21,7 +21,7 @@ from pipeline.budget import BudgetSettings
 from pipeline.checkers.base import Checker, CheckerSettings
 from pipeline.config import check_engines
 from pipeline.engines.base import Engine
-from pipeline.errors import DataError, StoppedEarly
+from pipeline.errors import ConfigError, DataError, StoppedEarly
 from pipeline.grade import try_grade
 from pipeline.opinions import FalseNegativeRate, SecondOpinions, measure_rate
 from pipeline.problems import ProblemSettings, make_problem
@@ -96,6 +96,8 @@ async def grade_file(
     Raises DataError naming the line and field of a bad row before anything is asked, ConfigError for bad settings,
     StoppedEarly where the budget ends or an endpoint stays away.
     """
+    if out.exists() and path.exists() and path.samefile(out):
+        raise ConfigError(f"--out: {out} is the file of the answers; name another one for the grades")
     settings.check(prompts, Problem(id="x", question="Q", answer="A", extras=dict.fromkeys(settings.columns, "")))
     check_engines(settings.engines, budget)
     engines: dict[str, Engine] = {}

@@ -105,7 +105,8 @@ END_CUE = re.compile(
 OPTION_BEFORE = re.compile(r"(?:\b(?:option|choice|letter|answer)|选项|选)[\s:]*$", re.IGNORECASE)
 OPTION_AFTER = re.compile(r"选?项")
 TAIL = re.compile(
-    r"[)\]}\"'”\s]*(?:$|[.;:!。]|[,，—-]?\s?(?:because|since|as|which|not|rather|instead|and not|but not|due to|而|因为|不|，|由于)|"
+    r"[)\]}\"'”\s]*(?:$|[.;:!。]|[,，—-]?\s?(?:because|since|as|which|not"
+    r"|rather|instead|and not|but not|due to|而|因为|不|，|由于)|"
     r"[(—]|\s-\s[A-Za-z])",
     re.IGNORECASE,
 )

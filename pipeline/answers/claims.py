@@ -20,11 +20,11 @@ ADDED = re.compile(
     r"|[,，;；]?\s*(?:其中|当且仅当|此时)|[,，;；]\s*(?:当|其|共|它|这|因为|由于|比|含|均)"
 )
 """How what is added to a claim begins: conditions, places, checks, further facts."""
-ASIDE = re.compile(
-    r"[(（](?![^()（）]*(?:\\|mod|整数|实数|integer|real|\$))"
-    r"[^()（）]*(?:[A-Za-z]{3,}|[\u4e00-\u9fff]{2,})[^()（）]*[)）]"
-)
-"""Remarks in brackets, other than moduli and what parameters are."""
+BRACKETS = re.compile(r"[(（]([^()（）]{0,300})[)）]")
+NO_ASIDE = re.compile(r"\\|mod|整数|实数|integer|real|\$")
+WORDY = re.compile(r"[A-Za-z]{3,}|[\u4e00-\u9fff]{2,}")
+LONGEST_CLAIM = 600
+"""Characters beyond which a claim is not taken apart."""
 NUMBER = re.compile(r"(?<![\w$\\])[-−]?\d[\d,.]*")
 JOINT = re.compile(r"\s*(?:,|;|、|，|；|and|or|和|或|与|及|,\s*and|,\s*or|或者)\s*")
 HEDGED = re.compile(
@@ -44,6 +44,16 @@ CONDITION = re.compile(
 """What stands before mathematics that is no claim."""
 
 
+def is_aside(inside: str) -> bool:
+    """Whether what stands in brackets is a remark, no modulus and no word on parameters."""
+    return bool(WORDY.search(inside)) and not NO_ASIDE.search(inside)
+
+
+def without_asides(text: str) -> str:
+    """The text without remarks in brackets."""
+    return BRACKETS.sub(lambda found: " " if is_aside(found[1]) else found[0], text)
+
+
 def main_clause(sentence: str) -> str:
     """The clause after the last `so` of a sentence that still holds a number or a formula."""
     for match in reversed([*SO.finditer(sentence)]):
@@ -55,7 +65,9 @@ def main_clause(sentence: str) -> str:
 
 def without_additions(claim: str) -> str:
     """A claim up to what is added after its first number or formula, remarks in brackets left out."""
-    claim = ASIDE.sub(" ", claim)
+    if len(claim) > LONGEST_CLAIM:
+        return claim
+    claim = without_asides(claim)
     first = re.search(r"\d|\$|\\|=", claim)
     if first is None:
         return claim.strip()

@@ -11,6 +11,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import mpmath
@@ -22,7 +23,7 @@ EXACT_BITS = 20_000
 """Size up to which powers and factorials are computed exactly."""
 LARGEST = 10**12
 """Exponent, and argument of a factorial, beyond which there is no value."""
-TERMS = 400
+TERMS = 200
 """Terms of sums and products, nested ones counted together."""
 
 context = mpmath.MPContext()
@@ -41,6 +42,15 @@ class NoValue(ArithmeticError):
 
 def evaluate(node: Node, at: Assignment | None = None) -> Value:
     """Value of a tree with its symbols assigned. Raises NoValue."""
+    return _evaluate(node, at) if at else _evaluate_constant(node)
+
+
+@lru_cache(maxsize=2048)
+def _evaluate_constant(node: Node) -> Value:
+    return _evaluate(node, None)
+
+
+def _evaluate(node: Node, at: Assignment | None) -> Value:
     try:
         result = _Evaluation(at or {}).value(node)
     except (ArithmeticError, ValueError, TypeError, RecursionError, mpmath.libmp.NoConvergence) as error:
@@ -207,7 +217,7 @@ def divide(*parts: Value) -> Value:
     total = parts[0]
     for part in parts[1:]:
         a, b = _both(total, part)
-        total = a / b
+        total = _bounded(a / b)
     return total
 
 
@@ -302,6 +312,8 @@ def _rounded(down: bool) -> Callable[[Value], Value]:
             return Fraction(math.floor(value) if down else math.ceil(value))
         if value.imag:
             raise NoValue("a complex number has no order")
+        if abs(value) > LARGEST:
+            raise NoValue("a number beyond the bounds")
         return Fraction(int(context.floor(value.real) if down else context.ceil(value.real)))
 
     return apply

@@ -10,7 +10,17 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from pipeline.answers.claims import ASIDE, HEDGED, JOINT, MATH, claimed_groups, main_clause, without_additions
+from pipeline.answers.claims import (
+    BRACKETS,
+    HEDGED,
+    JOINT,
+    MATH,
+    claimed_groups,
+    is_aside,
+    main_clause,
+    without_additions,
+    without_asides,
+)
 from pipeline.answers.numerals import SCALES, SMALL, TENS
 from pipeline.answers.units import find_unit
 
@@ -88,6 +98,11 @@ class Conclusion:
     """Whether the claim holds one answer."""
 
 
+def tidy_spaces(text: str) -> str:
+    """The text with runs of blanks made one, which no pattern may be slow on."""
+    return re.sub(r"[^\S\n]{2,}", " ", text)
+
+
 def after_thinking(text: str) -> str:
     """What a reasoning model says after its thoughts; the whole text where it says nothing there."""
     told = END_OF_TURN.split(text)[0]
@@ -163,6 +178,8 @@ def _named(text: str, start: int, content: str) -> str:
 
 def strip_denied(answer: str) -> str:
     """`not 5 but 7` says 7."""
+    if len(answer) > LONGEST_LINE:
+        return answer
     stated = NOT_BUT.sub(lambda denied: "是 " if "不是" in denied[0] else " ", answer, count=1)
     return DENIED_AFTER.sub("", stated).strip() or answer
 
@@ -219,13 +236,13 @@ def conclusion(text: str) -> Conclusion | None:
         return None
     if none := NOTHING.search(sentence):
         return Conclusion(sentence, sentence, ["不存在" if "不存在" in none[0] else "no solution"])
-    bare = ASIDE.sub("", sentence)
+    bare = without_asides(sentence)
     if (iff := IFF.search(bare)) and not re.search(r"[\d=]", bare[: iff.start()]):
         form = (iff[1] or iff[2]).replace("$", "")
         return Conclusion(form, sentence, _balanced([form]))
     labels = [*EXTREMUM.finditer(sentence)]
     if len({label[1] or label[2] for label in labels}) > 1:
-        form = ASIDE.sub(" ", re.sub(r"[(（](?:at|when|当)[^()（）]*[)）]", " ", sentence[labels[0].start() :]))
+        form = without_asides(re.sub(r"[(（](?:at|when|当)[^()（）]*[)）]", " ", sentence[labels[0].start() :]))
         return Conclusion(form, form, _balanced([form]))
     bold = [match[1] or match[2] for match in BOLD.finditer(sentence)]
     if len(bold) == 1 and not MATH.search(BOLD.sub("", sentence)) and not bold[0].rstrip().endswith((":", "：")):
@@ -248,7 +265,7 @@ def conclusion(text: str) -> Conclusion | None:
 def _last_lines(text: str) -> list[str]:
     """The lines of a text, pleasantries left out; lists, systems and displays at its end are taken together."""
     lines = [line.strip() for line in text.strip().splitlines() if line.strip(" $`*\\[]().。")]
-    while len(lines) > 1 and (PLEASANTRY.match(lines[-1]) or (ASIDE.fullmatch(lines[-1]) and len(lines[-1]) < 200)):
+    while len(lines) > 1 and (PLEASANTRY.match(lines[-1]) or (len(lines[-1]) < 200 and _is_remark(lines[-1]))):
         lines.pop()
     if not lines:
         return []
@@ -268,9 +285,15 @@ def _last_lines(text: str) -> list[str]:
             return [*lines[:-listed], "; ".join(joined)]
     if len(lines) > 1:
         noun = len(lines[-1]) <= 12 and not re.search(r"[\d$\\=]|\b(?:yes|no)\b", lines[-1]) and "$" in lines[-2]
-        if noun or (CONTINUED.match(lines[-1]) and MATH.search(lines[-2])):
+        if noun or (CONTINUED.match(lines[-1]) and MATH.search(lines[-2][-LONGEST_LINE:])):
             return [*lines[:-2], f"{lines[-2]} {lines[-1]}"]
     return lines
+
+
+def _is_remark(line: str) -> bool:
+    """Whether a line is nothing but a remark in brackets."""
+    found = BRACKETS.fullmatch(line)
+    return found is not None and is_aside(found[1])
 
 
 def _last_group(sentence: str, matches: list[re.Match[str]]) -> tuple[str, str]:
@@ -313,6 +336,13 @@ RESTRICTION = re.compile(
     r"[<>≤≥≠]|\\(?:le|ge|ne|lt|gt|leq|geq|neq|notin)(?![A-Za-z])|\b(?:except|unless|but not|only if)\b|除"
 )
 
+CHANGING = re.compile(
+    r"\b(?:not|no|never|cannot|least|most|more|less|fewer|greater|smaller|than|about|almost|nearly|around|roughly|multiple"
+    r"|half|double|twice|triple|square of|squared|cubed|thirds?|fifths?|times|minus|wrong|incorrect|except|unless|else"
+    r"|maybe|perhaps|divisible|anything|below|above)\b|n't\b|[不非约倍未]|大于|小于|至少|至多|以上|以下|左右|如果|\?$|[5-9\d]\+$",
+    re.IGNORECASE,
+)
+"""Words around a number that make it another claim."""
 HARMLESS = re.compile(
     r"(?:\bfor (?:all|any|every|each)|\bwith equality|\battained|\bwhere)\b.*|(?:当且仅当|此时|其中).*", re.DOTALL
 )
@@ -324,10 +354,18 @@ def is_complete(statement: str, form: str) -> bool:
     return not Counter(TOKENS.findall(statement)) - Counter(TOKENS.findall(form))
 
 
+def is_changed(claim: str, gold: str) -> bool:
+    """Whether words around the number of a claim make it another one, which the gold answer does not say, too."""
+    if len(claim) > LONGEST_LINE or not re.search(r"\d|\\", claim):
+        return False
+    left = Counter(found.lower() for found in CHANGING.findall(claim))
+    return bool(left - Counter(found.lower() for found in CHANGING.findall(gold)))
+
+
 def is_restricted(statement: str, form: str) -> bool:
     """Whether a statement goes on after the form with a restriction of it."""
     end = form.rstrip(" $.")[-12:]
-    rest = HARMLESS.sub("", ASIDE.sub("", statement.rpartition(end)[2]))
+    rest = HARMLESS.sub("", without_asides(statement.rpartition(end)[2]))
     return bool(end in statement and RESTRICTION.search(rest))
 
 

@@ -289,7 +289,7 @@ class Operands(Literals):
             return self.choice(choice)
         if hexadecimal := self.match(HEXADECIMAL):
             return read_hexadecimal(hexadecimal)
-        if run.lower() in SHORT_WORDS and self.peeks(run + r"(?:\s+[A-Za-z\\]|\s*,)"):
+        if run.lower() in SHORT_WORDS and self.peeks(run + r"(?:\s+[A-Za-z\\]|\s*,|\s*$)"):
             self.at = found.end()
             return Word(run)
         if not run.isascii() or (len(run) >= 3 and not _is_product(run)):

@@ -85,7 +85,8 @@ _ORDINAL = re.compile(
 )
 
 _APPOSED = re.compile(
-    r"[\s)\].:、,\-—(\"“'=}]*(?:(?:that is|i\.e\.|namely|which (?:is|says|states)|即|也就是)[\s,:.\"“(]*)?(?:(?:a|an|the)\s)?"
+    r"[\s)\].:、,\-—(\"“'=}]*(?:(?:that is|i\.e\.|namely|which (?:is|says|states)|即|也就是)[\s,:.\"“(]*)?"
+    r"(?:(?:a|an|the)\s)?"
 )
 """Between a letter and the text that goes with it."""
 _LABELLED = re.compile(
@@ -135,10 +136,12 @@ _HEDGES = re.compile(
     re.IGNORECASE,
 )
 _COMMON = ("yes", "no", "none", "all", "both", "neither", "not", "and", "or", "one")
+_WORDY = re.compile(r"[a-z(“\"《\u4e00-\u9fff].*?(?:[a-z]{3}|[\u4e00-\u9fff])")
+"""An option's text that is made of words."""
 
 
 def clean(text: str) -> str:
-    """Full-width forms made plain, dollars, asterisks and LaTeX wrappers taken off, fractions and spaces in one form."""
+    """Full-width forms made plain, wrappers of Markdown and LaTeX taken off, fractions and spaces in one form."""
     plain = _WRAPPED.sub(r"\1", text.translate(_WIDE))
     plain = _FRACTION.sub(lambda m: f"{m[1] or m[3]}/{m[2] or m[4]}", plain)
     plain = re.sub(r"\\sqrt\s?(\w)", r"\\sqrt{\1}", _DROPPED.sub("", plain)).replace("\\pi", "π")
@@ -282,11 +285,11 @@ class OptionReader:
         until = min(groups[index + 1][0].start if index + 1 < len(groups) else len(sentence), end + WINDOW)
         gaps = [sentence[left.end : right.start] for left, right in itertools.pairwise(group)]
         return Named(
-            start, end, letters, all(mention.by_text for mention in group), clash, sentence[since:start], sentence[end:until],
+            start, end, letters, all(mention.by_text for mention in group), clash,
+            sentence[since:start], sentence[end:until],
             either=any(_EITHER.search(gap) and len(left.letters | right.letters) > 1
                        for gap, left, right in zip(gaps, group, group[1:], strict=False)),
-            wordy=any(m.by_text and re.match(r"[a-z(“\"《\u4e00-\u9fff].*?(?:[a-z]{3}"
-                                             r"|[\u4e00-\u9fff])", sentence[m.start : m.end].lower() + "  ") for m in group),
+            wordy=any(m.by_text and _WORDY.match(sentence[m.start : m.end].lower() + "  ") for m in group),
             presented=len({m.by_text for m in group}) > 1 or any(not m.by_text and m.end - m.start > 2 for m in group),
         )  # fmt: skip
 

@@ -70,7 +70,7 @@ def find_statements(text: str, *, boxed: bool, marked: Find, phrases: Find) -> F
 
     `marked` and `phrases` find what the settings' patterns mark.
     """
-    text = extraction.after_thinking(text)
+    text = extraction.tidy_spaces(extraction.after_thinking(text))
     box, boxes = extraction.last_boxes(text) if boxed else ("", [])
     found = [Statement(box, (box,))] if box else []
     found += map(state, marked(text))
@@ -81,7 +81,8 @@ def find_statements(text: str, *, boxed: bool, marked: Find, phrases: Find) -> F
     if not found:
         headed = [*HEADING.finditer(text)]
         if end := extraction.conclusion(text[headed[-1].end() :] if headed else text):
-            found = [Statement(end.claim, tuple(end.forms), end.sure, whole=end.sentence)]
+            plain = "$" not in end.sentence and "\\" not in end.sentence
+            found = [Statement(end.sentence if plain else end.claim, tuple(end.forms), end.sure, whole=end.sentence)]
     several = len(set(boxes)) > 1
     return Found(
         tuple(statement for statement in found if statement.forms),

@@ -63,6 +63,12 @@ TAIL_TOKEN = re.compile(
     r"‹[^‹›]*›|\\deg\s*[CF]?|\\dollar|\\[A-Za-z]+|[A-Za-zµ]+|[°$€£¥￥¢₹]|[\u4e00-\u9fff]+|\^\s*\{?\s*[23]\s*\}?|/"
     r"|\.|\s+|."
 )
+NUMBER_WORDS = re.compile(
+    r"\b(?:hundreds?|thousands?|millions?|billions?|half|halves|thirds?|fourths?|fifths?|sixths?|tenths?|hundredths?|squared"
+    r"|cubed|below|above|minus|times|more|less|most|least)\b|[半千百万亿]|以上|以下",
+    re.IGNORECASE,
+)
+"""Words after a number that change it; where they are not read as what they mean, nothing is read."""
 CLAIM = re.compile(
     r"[为是不奇偶整质素倍]|\b(?:is|are|not|odd|even|prime|integers?|if|where|when|for|all|any|real|positive|negative)\b"
 )
@@ -191,6 +197,8 @@ def split_unit(plain: str) -> list[tuple[str, Unit | None, str, bool]]:
             continue
         word = re.match(r"[A-Za-z]+", tail)
         if CLAIM.search(tail) and re.search(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])", body):
+            break
+        if NUMBER_WORDS.search(tail):
             break
         noun = "‹" in tail or HAN_ONLY.search(tail) or any(len(run) >= 3 for run in re.findall(r"[A-Za-z]+", tail))
         if noun and not NOT_A_NOUN.match(tail) and not (word and len(word[0]) == 1):

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from pipeline.answers import extraction
 from pipeline.answers.comparison import compare_readings
@@ -23,8 +23,9 @@ from pipeline.answers.second_reading import verify
 from pipeline.answers.statements import Found, Statement, find_statements, state
 from pipeline.answers.tree import Apply, Number, Unreadable
 from pipeline.answers.words import read_class
-from pipeline.checkers.base import AnswerSettings, Checker
+from pipeline.checkers.base import AnswerSettings, Checker, EngineOf
 from pipeline.pool import WorkerPool
+from pipeline.prompts import Prompts
 from pipeline.types import Grade, Problem, Verdict
 
 MAX_LENGTH = 1000
@@ -32,8 +33,10 @@ MAX_LENGTH = 1000
 VERDICTS: dict[str, Verdict] = {"same": "correct", "different": "wrong"}
 INTERNAL = "the reader failed"
 """How the reason begins where our own reader raised what it should not."""
-WORDS = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}|\\text|\\\$|[\u4e00-\u9fff]")
-"""Words and units, which math-verify leaves out of account."""
+WORDS = re.compile(
+    r"[<>≤≥≠≈]|\\(?:n?eq?|[lg]eq?|approx|lt|gt)(?![A-Za-z])|(?<![\\A-Za-z])[A-Za-z]{3,}|\\text|\\\$|[\u4e00-\u9fff]"
+)
+"""Words, units and relations, which math-verify leaves out of account."""
 
 
 class Settings(AnswerSettings):
@@ -51,6 +54,10 @@ class Settings(AnswerSettings):
 
     def create(self) -> Checker:
         return Math(self)
+
+    def fingerprint(self, engine_of: EngineOf, prompts: Prompts) -> JsonValue:
+        """Nothing depends on the number of workers."""
+        return self.model_dump(mode="json", exclude={"workers"})
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,7 @@ class Math(Checker):
     async def __aexit__(self, *_: object) -> None:
         if self._pool is not None:
             self._pool.close()
+            self._pool = None
 
     def gold_error(self, problem: Problem) -> str | None:
         if not problem.answer.strip(" \t\r\n$") or len(problem.answer) > MAX_LENGTH:
@@ -127,6 +135,8 @@ class Math(Checker):
         verdict, why = VERDICTS.get(result.outcome, "unknown"), result.why
         if verdict == "wrong" and not statement.is_sure_of(result.form):
             verdict, why = "unknown", f"{why}; but the answer found is not sure to be the whole answer"
+        if verdict == "correct" and extraction.is_changed(statement.text, problem.answer):
+            verdict, why = "unknown", f"{why}; but words around it change it"
         if verdict == "correct" and statement.is_restricted(result.form):
             verdict, why = "unknown", f"{why}; but a restriction follows"
         reason = f"{why} (gold: {problem.answer})"[:300]
@@ -159,7 +169,8 @@ class Math(Checker):
         except TimeoutError:
             return replace(first, outcome="unclear", why=f"{first.why}; a second reading took too long")
         except Exception as error:  # whatever hostile text does to the parser, it is this text's verdict
-            outcome, why = "unread", f"the second reading failed: {type(error).__name__}: {error}"[:120]
+            told = f"the second reading failed: {type(error).__name__}: {error}"[:120]
+            return replace(first, outcome="unclear", why=f"{first.why}; {told}")
         if first.outcome == "different":
             return replace(first, outcome="unclear", why=f"{first.why}; {why}") if outcome == "same" else first
         if outcome == "same" and not WORDS.search(gold + first.form):
@@ -169,9 +180,10 @@ class Math(Checker):
 
 def squeeze(text: str) -> str:
     """The text without what carries no meaning between two LaTeX answers: spaces, dollar signs, display styles."""
-    for noise in ("\\left", "\\right", "\\displaystyle", "\\!", "\\,", "\\;", "\\ ", "$", " "):
+    for noise in ("\\left", "\\right", "\\displaystyle", "\\!", "$"):
         text = text.replace(noise, "")
-    return text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac").strip().rstrip(".")
+    text = re.sub(r"\\[,; ]", " ", text).replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac")
+    return re.sub(r"(?<!\.)\.$", "", re.sub(r"(?<![0-9A-Za-z])\s+|\s+(?![0-9A-Za-z])", "", text))
 
 
 def gold_forms(gold: str) -> tuple[str, ...]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from pipeline.answers.extraction import CHANGING
 from pipeline.answers.numerals import HAN, HAN_RUN, LONGEST, read_numeral
-from pipeline.answers.surroundings import read_compound
+from pipeline.answers.surroundings import NUMBER_WORDS, read_compound
 from pipeline.answers.units import Unit, find_unit
 from pipeline.checkers.base import AnswerSettings, Checker
 from pipeline.types import Grade, Problem
@@ -21,6 +22,8 @@ SCALES = {
     "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
     "百": 10**2, "千": 10**3, "万": 10**4, "亿": 10**8,
 }  # fmt: skip
+LONGEST_TEXT = 400
+"""Characters beyond which a final answer is no number."""
 CURRENCY = "$€£¥￥₹"
 CONVERSIONS = tuple(map(Fraction, (7, 12, 24, 60, 100, 1000, 3600)))
 """Factors between common units; a number that is off by one of them may be in another unit that is not told."""
@@ -51,8 +54,11 @@ def read_number(text: str) -> Quantity | None:
 
     None where the text is anything else: an expression, two numbers, a time of day.
     """
+    if len(text) > LONGEST_TEXT:
+        return None
+    text = re.sub(r"\s+", " ", text)
     plain = unicodedata.normalize("NFKC", text).replace("\\$", "$").replace("\\%", "%").strip("`*_ \t")
-    plain = plain.strip().strip("$")
+    plain = re.sub(r"(?<=\d)\s*(?:percent|pct|per cent)\b", "%", plain.strip().strip("$"))
     match = NUMBER.match(plain)
     if match is not None and match["divisor"] is not None and int(match["divisor"]) == 0:
         return None
@@ -68,6 +74,8 @@ def read_number(text: str) -> Quantity | None:
         if unit.lower().startswith(word):
             value, unit = value * scale, unit[len(word) :].strip()
             break
+    if NUMBER_WORDS.search(unit) or CHANGING.search(unit):
+        return None
     currency = re.match(rf"[\s+−-]*([{CURRENCY}])", plain)
     sign = -1 if match["sign"] in ("-", "−") else 1
     return Quantity(sign * value, match["percent"] is not None, find_unit(unit or (currency[1] if currency else "")))

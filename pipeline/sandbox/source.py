@@ -131,8 +131,9 @@ def bound(nodes: Iterable[ast.AST]) -> set[str]:
 
 def top_level(body: Iterable[ast.stmt]) -> Iterable[ast.AST]:
     """The nodes outside functions and classes, and these themselves."""
-    for statement in body:
-        yield statement
-        if not isinstance(statement, DEFINITIONS):
-            for part in ast.iter_child_nodes(statement):
-                yield from top_level([part]) if isinstance(part, ast.stmt) else ast.walk(part)
+    ahead: list[ast.AST] = list(body)[::-1]
+    while ahead:  # no recursion: an `if` may have a thousand branches
+        node = ahead.pop()
+        yield node
+        if not isinstance(node, DEFINITIONS):
+            ahead.extend(list(ast.iter_child_nodes(node))[::-1])

@@ -116,3 +116,18 @@ def test_a_file_of_answers_is_graded_with_its_choices(tmp_path: Path, capsys) ->
     assert main(["grade", str(tmp_path / "in.jsonl"), "--checker", "choice", "--out", str(tmp_path / "out.jsonl")]) == 0
     made = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [(m["id"], m["verdict"]) for m in made] == [("1", "correct"), ("2", "wrong")]
+
+
+def test_free_text_answers_are_decided_and_almost_never_falsely() -> None:
+    lines = (Path(__file__).parent / "choice_set.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert len(rows) >= 500
+    decidable = decided = false = 0
+    for row in rows:
+        problem = Problem(id="p", question="q", answer=row["answer"], extras={"choices": tuple(row["choices"])})
+        verdict = asyncio.run(Settings().create().check(problem, row["response"])).verdict
+        decidable += row["verdict"] != "unknown"
+        decided += row["verdict"] != "unknown" and verdict != "unknown"
+        false += verdict not in ("unknown", row["verdict"])
+    assert decided >= 0.95 * decidable
+    assert false <= 0.005 * len(rows)

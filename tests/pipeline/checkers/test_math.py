@@ -74,6 +74,10 @@ UNKNOWN = [
     ("x+1", "\\boxed{y+1}"),
     ("5", "We try 5, then 6, then 7 once more"),
     ("12", "\\textbf{(1)} \\boxed{3} \\textbf{(2)} \\boxed{4}"),
+    ("11/2", "#### 1 1/2 or so, perhaps"),
+    *(("5", f"The answer is {told}") for told in ("not 5.", "at least 5.", "about 5.", "5 or more.", "half of 5.")),
+    *(("5", f"答：{told}") for told in ("不是5", "大于5", "至少是5", "5的倍数")),
+    *(("5", f"\\boxed{{{told}}}") for told in ("\\ge 5", "\\ne 5", "> 5")),
 ]
 
 
@@ -101,6 +105,11 @@ HOSTILE = [
     "A: " + "*" * 100_000,
     "$" * 100_000,
     "</think>" * 10_000,
+    "#### 5" + " " * 100_000 + "x",
+    "#### (" + "a" * 100_000,
+    "#### 5" + ", not" * 20_000 + ".",
+    "\\boxed{\\lfloor \\pi^{10000000}\\rfloor}",
+    "#### 5" + "\\(" * 40_000,
     "\\boxed{" + "x^{" * 200 + "1" + "}" * 200 + "}",
     "\\boxed{\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}" + "\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}" * 13 + "}",
 ]
