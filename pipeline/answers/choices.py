@@ -90,9 +90,11 @@ class Claim:
 def find_claim(text: str, reader: OptionReader, settings: Patterns, *, several: bool) -> Claim | None:
     """What the surest statements of a text claim together; `several`: whether right options may be told one by one."""
     marks = find_marks(text, settings)
-    if marked := [claim for mark in marks if (claim := read_statement(reader, mark))]:
-        return settle(marked)
+    marked = [claim for mark in marks if (claim := read_statement(reader, mark))]
     sentences = split_sentences(clean(text))
+    revised = max((at for at, sentence in enumerate(sentences) if REVISED.search(sentence)), default=0)
+    if marked:
+        return _unless_revised(settle(marked), reader, sentences, revised, settings)
     claims = [claim for at, sentence in enumerate(sentences) for claim in read_claims(reader, sentence, at, settings)]
     claims += bare_lines(reader, sentences)
     if marks:  # none of them names an option, so that only as sure a sentence can
@@ -106,7 +108,7 @@ def find_claim(text: str, reader: OptionReader, settings: Patterns, *, several: 
     letters = frozenset[str]().union(*(claim.letters for claim in surest))
     if sureness == RIGHT and several and not any(claim.problem or claim.hedged for claim in surest):
         return Claim(letters, ", ".join(sorted(letters)))
-    return _unless_refused(settle(surest), sentences, surest[-1].at + 1)
+    return _unless_refused(settle(surest, revised), sentences, surest[-1].at + 1)
 
 
 def find_marks(text: str, settings: Patterns) -> list[str]:
@@ -328,20 +330,33 @@ def _claim(reader: OptionReader, one: Named, shown: str, *, at: int = 0, rank: i
     return Claim(one.letters, shown, problem, one.hedged or hedged, at, rank)
 
 
-def settle(claims: list[Claim]) -> Claim:
-    """What claims of equal sureness say together: one option, or why none can be told."""
+def settle(claims: list[Claim], revised: int = 0) -> Claim:
+    """What claims of equal sureness say together: one option, or why none can be told.
+
+    revised: the last sentence in which the text takes back what it said before; what follows it counts alone.
+    """
     last = claims[-1]
     if last.hedged:
         return Claim(frozenset(), last.shown, f"hesitates between several options: {last.shown!r}")
     firm = [claim for claim in claims if not claim.hedged]
     if len({claim.letters for claim in firm}) > 1:
-        since = max((claim.at for claim in firm if REVISED.search(claim.shown)), default=-1)
-        firm = [claim for claim in firm if claim.at >= since] if since > 0 else firm
+        firm = [claim for claim in firm if claim.at >= revised] or firm
     if problem := next((claim for claim in firm if claim.problem), None):
         return problem
     if len({claim.letters for claim in firm}) > 1:
         return Claim(frozenset(), last.shown, f"answers disagree: {', '.join(claim.shown for claim in firm)}"[:200])
     return last
+
+
+def _unless_revised(
+    claim: Claim, reader: OptionReader, sentences: list[str], revised: int, settings: Patterns
+) -> Claim:
+    """The marked claim, or why it does not count: the text corrects itself and then chooses another option."""
+    after = range(revised, len(sentences)) if revised else ()
+    later = [one for at in after for one in read_claims(reader, sentences[at], at, settings) if one.rank == CHOSEN]
+    if claim.problem or not later or later[-1].letters == claim.letters:
+        return claim
+    return Claim(frozenset(), claim.shown, f"the text corrects itself: {later[-1].shown!r}")
 
 
 def _unless_refused(claim: Claim, sentences: list[str], after: int) -> Claim:

@@ -136,7 +136,7 @@ _HEDGES = re.compile(
     re.IGNORECASE,
 )
 _COMMON = ("yes", "no", "none", "all", "both", "neither", "not", "and", "or", "one")
-_WORDY = re.compile(r"[a-z(“\"《\u4e00-\u9fff].*?(?:[a-z]{3}|[\u4e00-\u9fff])")
+_WORDY = re.compile(r"(?=[a-z(“\"《\u4e00-\u9fff]).*?(?:[a-z]{2}|[\u4e00-\u9fff])")
 """An option's text that is made of words."""
 
 
@@ -289,7 +289,7 @@ class OptionReader:
             sentence[since:start], sentence[end:until],
             either=any(_EITHER.search(gap) and len(left.letters | right.letters) > 1
                        for gap, left, right in zip(gaps, group, group[1:], strict=False)),
-            wordy=any(m.by_text and _WORDY.match(sentence[m.start : m.end].lower() + "  ") for m in group),
+            wordy=any(m.by_text and _WORDY.match(sentence[m.start : m.end].lower()) for m in group),
             presented=len({m.by_text for m in group}) > 1 or any(not m.by_text and m.end - m.start > 2 for m in group),
         )  # fmt: skip
 
