@@ -169,7 +169,8 @@ LEADS_ON = re.compile(
     re.IGNORECASE,
 )
 """A line that goes on in the next one."""
-LONE = re.compile(r"\W*[A-J]\W*")
+NEXT = re.compile(r"\W*(?:[A-J]\W*$|(?:Wait|However|But|Actually|Let|Hmm|Option)\b)")
+"""What begins a new sentence though a letter and a full stop stand before it, as in `B. Paris`."""
 LABEL = re.compile(
     r"[\W_]*(?:(?:option|choice|answer|letter|final|correct|the|is|so|thus|hence|therefore|definitely|clearly|"
     r"obviously|certainly|probably|surely|it's|it|must|be|肯定|显然|应该?是?|是|就是|选项|答案|选|最终"

@@ -27,8 +27,8 @@ from pipeline.answers.choice_patterns import (
     LABEL,
     LACKS,
     LEADS_ON,
-    LONE,
     LONGEST,
+    NEXT,
     NO_STOP,
     NUMBER,
     OPERATOR,
@@ -137,7 +137,7 @@ def split_sentences(plain: str) -> list[str]:
         start = 0
         for match in STOP.finditer(line):
             whole = match[0][0] != "." or not NO_STOP.search(line, max(start, match.start() - 12), match.start())
-            if whole or LONE.fullmatch(line, match.end()):
+            if whole or NEXT.match(line, match.end()):
                 sentences.append(line[start : match.end()][-LONGEST:].strip())
                 start = match.end()
         sentences.append(line[start:][-LONGEST:].strip())

@@ -142,7 +142,12 @@ def attempt(text: str, names: dict[str, Any], where: str, tell: Callable[..., No
     try:
         exec(compile(text, f"<{where}>" if not shown else "<call>", "exec", dont_inherit=True), names)  # noqa: S102
     except BaseException as error:
-        kinds = {"exit": SystemExit, "memory": MemoryError, "import": ImportError, "system": (OSError, EOFError)}
+        kinds: dict[str, Any] = {
+            "exit": SystemExit,
+            "memory": MemoryError,
+            "import": ImportError,
+            "system": (OSError, EOFError),
+        }
         family = next((name for name, kind in kinds.items() if isinstance(error, kind)), "code")
         if isinstance(error, RuntimeError) and "start new thread" in str(error):
             family = "system"

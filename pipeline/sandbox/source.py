@@ -131,7 +131,8 @@ def bound(nodes: Iterable[ast.AST]) -> set[str]:
 
 def top_level(body: Iterable[ast.stmt]) -> Iterable[ast.AST]:
     """The nodes outside functions and classes, and these themselves."""
-    ahead: list[ast.AST] = [*body][::-1]
+    ahead: list[ast.AST] = [*body]
+    ahead.reverse()
     while ahead:  # no recursion: an `if` may have a thousand branches
         node = ahead.pop()
         yield node

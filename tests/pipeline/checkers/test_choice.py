@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,34 @@ def test_a_file_of_answers_is_graded_with_its_choices(tmp_path: Path, capsys) ->
     assert main(["grade", str(tmp_path / "in.jsonl"), "--checker", "choice", "--out", str(tmp_path / "out.jsonl")]) == 0
     made = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [(m["id"], m["verdict"]) for m in made] == [("1", "correct"), ("2", "wrong")]
+
+
+NOT_DECIDED = [
+    "Final Answer: The answer cannot be determined with the given data.",  # not "the final one"
+    "The answer is A, or maybe B.", "Answer: B\n\nWait, actually the answer is C.", "It lies between A and B.",
+    "The closest option is Paris (B). None of the options match.", "如果考虑人口, 选A; 如果考虑首都, 选B。",
+    "In a circle with diameter A, the chord B is shorter.", "We want the last term, so we take vitamin B",
+    "(c) To find the weight of the ship from its", "As Paris was rebuilt, it was copied by London, Rome and",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NOT_DECIDED)
+def test_what_only_looks_like_a_choice_is_unknown(text: str) -> None:
+    assert grade(text).verdict == "unknown", grade(text)
+
+
+def test_the_last_word_after_a_correction_counts() -> None:
+    assert grade("The answer is A.\n\nWait.\n\nThe answer is B.").verdict == "correct"
+    assert grade("The answer is B.\n\nWait.\n\nThe answer is A.").verdict == "wrong"
+
+
+@pytest.mark.parametrize(
+    "unit", ["A ", "B. ", "((A)", "answer: A\n", "A, ", "Paris ", "the answer is ", "(", "不", " "]
+)
+def test_hostile_texts_take_no_longer_than_others(unit: str) -> None:
+    began = time.monotonic()
+    grade(unit * (100_000 // len(unit)))
+    assert time.monotonic() - began < 3
 
 
 def test_free_text_answers_are_decided_and_almost_never_falsely() -> None:
