@@ -143,6 +143,8 @@ def read_answers(path: Path, columns: Columns, checker: Checker) -> Iterator[Ans
             raise DataError(row.file, error, line=row.line, field=columns.answer)
         name = row.values.get(columns.id, row.line)
         value = column(row, columns.response)
+        if value is None or value == []:
+            value = ""  # a failed generation has its row, too: it states no answer
         texts = value if isinstance(value, list) else [value]
         labels = read_labels(row, columns.label, len(texts)) if columns.label else [None] * len(texts)
         for index, (text, label) in enumerate(zip(texts, labels, strict=True)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import resource
 import signal
 from collections.abc import Callable
 from typing import TypeVar
@@ -12,13 +13,16 @@ from weakref import WeakKeyDictionary
 from pebble import ProcessExpired, ProcessPool
 
 T = TypeVar("T")
+MEMORY = 4 * 2**30
+"""Bytes of address space that a worker may have; a task that wants more fails alone."""
 QUEUED = 8
 """Tasks per worker and event loop that are handed to the pool at once; further ones wait outside."""
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C is for the parent, which ends its workers itself."""
+def _start_worker() -> None:
+    """Ctrl-C is for the parent, which ends its workers itself; memory is bounded."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
 class WorkerPool:
@@ -28,7 +32,7 @@ class WorkerPool:
         context = multiprocessing.get_context("spawn")  # a forked copy of a process with threads may hang
         self._slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
         self._queued = QUEUED * workers
-        self._pool = ProcessPool(max_workers=workers, context=context, initializer=_ignore_interrupts)
+        self._pool = ProcessPool(max_workers=workers, context=context, initializer=_start_worker)
 
     async def run(self, function: Callable[..., T], *args: object, limit: float) -> T:
         """Run in a worker. Raises TimeoutError at `limit` seconds, RuntimeError when the worker died.

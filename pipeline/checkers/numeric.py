@@ -47,6 +47,8 @@ class Quantity:
     value: Fraction
     percent: bool = False
     unit: Unit | None = None
+    places: int | None = None
+    """Decimal places as written, None where there are none."""
 
 
 def read_number(text: str) -> Quantity | None:
@@ -78,7 +80,9 @@ def read_number(text: str) -> Quantity | None:
         return None
     currency = re.match(rf"[\s+−-]*([{CURRENCY}])", plain)
     sign = -1 if match["sign"] in ("-", "−") else 1
-    return Quantity(sign * value, match["percent"] is not None, find_unit(unit or (currency[1] if currency else "")))
+    decimals = match["number"].partition(".")[2]
+    measured = find_unit(unit or (currency[1] if currency else ""))
+    return Quantity(sign * value, match["percent"] is not None, measured, len(decimals) or None)
 
 
 def _read_words(plain: str) -> Quantity | None:
@@ -97,6 +101,14 @@ def _read_words(plain: str) -> Quantity | None:
     if head and noun.isalpha() and (number := read_numeral(head)) is not None:
         return Quantity(number, unit=find_unit(noun))
     return None
+
+
+def _is_rounded(short: Quantity, exact: Quantity) -> bool:
+    """Whether a decimal is another number, written with more places or as a fraction, cut or rounded."""
+    if short.places is None or (exact.places is None and exact.value.denominator == 1):
+        return False
+    finer = exact.places is None or exact.places > short.places
+    return finer and abs(short.value - exact.value) < Fraction(1, 10**short.places)
 
 
 class Settings(AnswerSettings):
@@ -158,6 +170,8 @@ class Numeric(Checker):
             self._same(last.value * factor, gold.value) for scale in CONVERSIONS for factor in (scale, 1 / scale)
         ):
             return Grade(verdict="unknown", extracted=found[-1], reason=f"equals {answer} in another unit, perhaps")
+        if _is_rounded(last, gold) or _is_rounded(gold, last):
+            return Grade(verdict="unknown", extracted=found[-1], reason=f"a rounded form of {answer}, perhaps")
         return Grade(verdict="wrong", extracted=found[-1], reason=f"differs from {answer}")
 
     def _is_same(self, a: Quantity, b: Quantity) -> bool:

@@ -98,6 +98,7 @@ def test_another_marked_number_is_wrong(text: str) -> None:
         ("#### nine or so", "not a number"),
         ("#### 8\nor \\boxed{9}", "disagree"),
         ("A: 4:30", "not a number"),
+        ("#### 8 or more", "not a number"),
     ],
 )
 def test_what_cannot_be_decided_is_unknown_with_the_reason(text: str, reason: str) -> None:
@@ -142,3 +143,17 @@ def test_every_chinese_gold_answer_is_read(shared_data: Path) -> None:
     unread = [row["answer"] for row in rows if CHECKER.gold_error(Problem(id="p", question="q", answer=row["answer"]))]
     assert len(rows) == 600
     assert unread == []
+
+
+@pytest.mark.parametrize(
+    ("gold", "text"), [("1/3", "#### 0.333"), ("0.05", "#### 5 percent"), ("3.14159", "#### 3.14")]
+)
+def test_a_rounded_decimal_and_a_lone_percent_sign_are_not_called_wrong(gold: str, text: str) -> None:
+    assert verdict(gold, text) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("gold", "text"), [("1.5 h", "A: 90 minutes"), ("5%", "#### 5 percent"), ("24", "答：二十四个")]
+)
+def test_units_are_converted_and_words_are_read(gold: str, text: str) -> None:
+    assert verdict(gold, text) == "correct"
