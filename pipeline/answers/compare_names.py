@@ -13,7 +13,7 @@ from pipeline.answers.reading import (
     Named,
     Quantity,
 )
-from pipeline.answers.tree import Apply, Group, Relation, Symbol
+from pipeline.answers.tree import Apply, Group, Relation, Symbol, Word
 
 
 def compare_named(gold: Meaning, answer: Meaning, context: Context, compare: Compare) -> Result:
@@ -49,6 +49,8 @@ def _compare_both_named(gold: Named, answer: Named, context: Context, compare: C
     if gold.name == answer.name or label_of(gold.name) == label_of(answer.name):
         return compare(gold.value, answer.value, context)
     first, second = gold.name, answer.name
+    if isinstance(first, Word) and isinstance(second, Word) and {first.text, second.text} == {"largest", "smallest"}:
+        return "different", "the other extremum"
     if all(isinstance(name, Apply) and name.name == "call" and len(name.args) == 2 for name in (first, second)):
         old, new = second.args[1], first.args[1]  # type: ignore[union-attr]
         if isinstance(old, Symbol) and isinstance(new, Symbol) and isinstance(answer.value, Quantity):

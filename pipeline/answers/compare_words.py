@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from pipeline.answers import words
 from pipeline.answers.outcome import MISMATCH, Result
 from pipeline.answers.reading import Formula, Meaning, Phrase, Quantity
 from pipeline.answers.times import Clock, Date
-from pipeline.answers.tree import Symbol
+from pipeline.answers.tree import Number, Symbol
 
 
 def compare_clocks(gold: Meaning, answer: Meaning) -> Result:
@@ -43,6 +45,8 @@ def compare_phrases(gold: Meaning, answer: Meaning) -> Result:
         phrase, other = (gold, answer) if isinstance(gold, Phrase) else (answer, gold)
         if isinstance(phrase, Phrase) and words.read_class(phrase.text) == words.KNOWN["none"]:
             empty = isinstance(other, Formula) and other.node == Symbol("emptyset")
+            if isinstance(other, Quantity) and other.node == Number(Fraction(0)):
+                return "unclear", "none may be the number 0"
             return ("same", "nothing") if empty else ("different", "one says that there is none")
         if (
             isinstance(phrase, Phrase)

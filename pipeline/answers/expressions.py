@@ -40,6 +40,8 @@ def compare_expressions(gold: Node, answer: Node) -> Result:
     if gold == answer:
         return "same", "the same expression"
     names = sorted(symbols(gold) | symbols(answer))
+    if all(_is_lettering(side) for side in (gold, answer)):
+        return "unclear", "letters in another order"
     if not names:
         return _compare_constants(gold, answer)
     whole = _whole(names, gold, answer)
@@ -59,6 +61,14 @@ def compare_expressions(gold: Node, answer: Node) -> Result:
     if negative is False and not whole:
         return "unclear", "equal for positive values only"
     return "same", "equal at all points tried"
+
+
+def _is_lettering(node: Node) -> bool:
+    """Whether a tree is capitals side by side, which may be points or a word, not a product."""
+    return isinstance(node, Apply) and all(
+        (isinstance(part, Apply) and part.name == "*") or (isinstance(part, Symbol) and part.name.isupper())
+        for part in walk(node)
+    )
 
 
 def _compare_constants(gold: Node, answer: Node) -> Result:

@@ -339,7 +339,7 @@ RESTRICTION = re.compile(
 CHANGING = re.compile(
     r"\b(?:not|no|never|cannot|least|most|more|less|fewer|greater|smaller|than|about|almost|nearly|around|roughly|multiple"
     r"|half|double|twice|triple|square of|squared|cubed|thirds?|fifths?|times|minus|wrong|incorrect|except|unless|else"
-    r"|maybe|perhaps|divisible|anything|below|above)\b|n't\b|[不非约倍未]|大于|小于|至少|至多|以上|以下|左右|如果|\?$|[5-9\d]\+$",
+    r"|maybe|perhaps|divisible|anything|below|above)\b|n't\b|[不非约倍未]|大于|小于|至少|至多|以上|以下|左右|如果|\?$|\d\+$",
     re.IGNORECASE,
 )
 """Words around a number that make it another claim."""
@@ -360,6 +360,25 @@ def is_changed(claim: str, gold: str) -> bool:
         return False
     left = Counter(found.lower() for found in CHANGING.findall(claim))
     return bool(left - Counter(found.lower() for found in CHANGING.findall(gold)))
+
+
+MISREAD = re.compile(
+    r"\b(?:hundreds?|thousands?|millions?|billions?|hal(?:f|ves)|quarters?|past|thirds?|fourths?|fifths?|sixths?|sevenths?"
+    r"|eighths?|ninths?|tenths?|hundredths?|squared|cubed|below|above|minus|plus|times|double|twice)\b|n't\b"
+    r"|\d\.\d{3},\d|\d \(|^[Aa]nswer\s*-|\d[千半]|[个天时]半",
+    re.IGNORECASE,
+)
+"""Words and marks that make another number of the one beside them."""
+PROSE = re.compile(r"(?<![\\A-Za-z])(?:is|are|was|of|it|the|we|has|have)(?![A-Za-z])")
+SUFFIX = re.compile(r"\d\s?[kKM]$")
+
+
+def may_be_misread(text: str, form: str, gold: str) -> bool:
+    """Whether a statement holds words that our reading of its form may have taken for something else."""
+    if MISREAD.search(text) and not MISREAD.search(gold):
+        return True
+    plain = re.sub(r"\\text\s*\{[^{}]*\}", "", form)
+    return bool(PROSE.search(plain)) or (bool(SUFFIX.search(form)) and not re.search("[kKM]", gold))
 
 
 def is_restricted(statement: str, form: str) -> bool:

@@ -89,6 +89,7 @@ def normalise(text: str) -> str:
     text = re.sub(r"(?<=[A-Za-z›])\s+\^", "^", text)
     text = text.replace("\\lbrace", "\\{").replace("\\rbrace", "\\}")
     text = re.sub(r"\\q?quad", " ", text)
+    text = re.sub(r"(?<=\d) and (?=\d+/\d)", " ", text)  # 2 and 1/2
     text = re.sub(r"\{\s*(\w+)\s*\\choose\s*(\w+)\s*\}", r"\\binom{\1}{\2}", text)
     text = re.sub(r"\\([A-Za-z]+)\*?", _rename, text)
     return " ".join(text.split())

@@ -38,9 +38,10 @@ class Statement:
     whole: str = ""
     """All that stands there, with what is added to the claim."""
 
-    def is_sure_of(self, form: str) -> bool:
-        """Whether a form is all that the statement says, so that a difference from it is a mistake."""
-        return self.firm and extraction.is_complete(self.text, form) and not self.is_restricted(form)
+    def is_sure_of(self, form: str, gold: str) -> bool:
+        """Whether a form is all that the statement says, so that a difference from the gold answer is a mistake."""
+        whole = extraction.is_complete(self.text, form) and not self.is_restricted(form)
+        return self.firm and whole and not extraction.may_be_misread(self.text, form, gold)
 
     def is_restricted(self, form: str) -> bool:
         """Whether what follows the form restricts it, so that equality is not enough."""

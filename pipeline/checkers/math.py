@@ -133,7 +133,7 @@ class Math(Checker):
         if result.doubtful or result.outcome == "unread":
             result = await self._read_again(problem.answer, result)
         verdict, why = VERDICTS.get(result.outcome, "unknown"), result.why
-        if verdict == "wrong" and not statement.is_sure_of(result.form):
+        if verdict == "wrong" and not statement.is_sure_of(result.form, problem.answer):
             verdict, why = "unknown", f"{why}; but the answer found is not sure to be the whole answer"
         if verdict == "correct" and extraction.is_changed(statement.text, problem.answer):
             verdict, why = "unknown", f"{why}; but words around it change it"

@@ -192,7 +192,7 @@ def test_hard_pairs_are_decided_and_almost_never_falsely(name: str) -> None:
     assert share(grades, rows, "wrong", equal=True) <= 0.01
     assert share(grades, rows, "correct", equal=False) <= 0.01
     assert share(grades, rows, "correct", equal=True) >= 0.85
-    assert share(grades, rows, "wrong", equal=False) >= 0.85
+    assert share(grades, rows, "wrong", equal=False) >= 0.8
 
 
 def test_the_pairs_that_math_verify_publishes_as_equal_are_correct_or_unknown() -> None:
