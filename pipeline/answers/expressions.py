@@ -24,7 +24,7 @@ from pipeline.answers.evaluation import (
     walk,
     widen,
 )
-from pipeline.answers.tree import Apply, Group, Matrix, Node, Relation, Symbol
+from pipeline.answers.tree import FLIPPED, Apply, Group, Matrix, Node, Relation, Symbol
 
 Result = tuple[Literal["same", "different", "unclear"], str]
 WHOLE = frozenset("nmkjlNMK")
@@ -182,9 +182,6 @@ def _linear(node: Node) -> tuple[Value, Value] | None:
         for k, value in ((2, values[2]), (5, values[3]))
     )
     return (values[0], step) if straight and not is_close(step, Fraction(0)) and not getattr(step, "imag", 0) else None
-
-
-FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
 def compare_relations(gold: Node, answer: Node) -> Result:

@@ -7,7 +7,6 @@ of them sentences that state an answer; only without those the end of the text.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 
 from pipeline.answers.claims import (
@@ -55,9 +54,7 @@ IFF = re.compile(
 EXTREMUM = re.compile(r"\b(?:the )?(max|min|largest|smallest)(?:imum)?\b|(最[大小])值", re.IGNORECASE)
 BOLD = re.compile(r"\*\*([^*\n]{1,120})\*\*|__([^_\n]{1,120})__")
 PLEASANTRY = re.compile(r"(?:I hope|Let me know|Feel free|If you have|Hope this|希望|如有)", re.IGNORECASE)
-PLEASANTRY_AFTER = re.compile(
-    r"(?<=[.!。])\s*(?:I hope|Let me know|Feel free|If you have|Hope this|希望|如有)[^\n]*$", re.IGNORECASE
-)
+PLEASANTRY_AFTER = re.compile(rf"(?<=[.!。])\s*{PLEASANTRY.pattern}[^\n]*$", re.IGNORECASE)
 CONTINUED = re.compile(r"(?:where|whose|with|which|since|because|and when|其中|此时)")
 ASSIGNMENT = re.compile(r"^\$?\s*[A-Za-z](?:_\{?\w\}?)?\s*[=＝][^=＝]{1,60}$")
 BULLET = re.compile(r"^(?:[-•*]|\(?\d{1,2}[.)])\s+(?=\S)")
@@ -273,13 +270,13 @@ def _last_lines(text: str) -> list[str]:
     if "\\end{" in lines[-1] and "\\begin{" not in lines[-1]:
         start = max((i for i, line in enumerate(lines) if "\\begin{" in line), default=len(lines) - 1)
         return [*lines[:start], " ".join(lines[start:])]
-    for pattern, least in ((BULLET, 2), (ASSIGNMENT, 2)):
+    for pattern in (BULLET, ASSIGNMENT):
         listed = 0
         while listed < len(lines) and pattern.match(lines[-1 - listed]):
             listed += 1
         block = lines[len(lines) - listed :]
         names = [line.split("=")[0].split("＝")[0].strip(" $-*") for line in block]
-        if listed >= least and (pattern is BULLET or len(set(names)) == len(names)):
+        if listed > 1 and (pattern is BULLET or len(set(names)) == len(names)):
             bare = [BULLET.sub("", line) if pattern is BULLET else line.strip(" $") for line in block]
             joined = [line.rstrip(" .．。;；,，" if pattern is BULLET else " $.．。;；,，") for line in bare]
             return [*lines[:-listed], "; ".join(joined)]
@@ -324,68 +321,6 @@ def _balanced(forms: list[str]) -> list[str]:
         if (form.count("{") == form.count("}") and (form.replace("\\$", "").count("$") + 1) % 2) or form.count("$") == 1
     ]
     return list(dict.fromkeys(form.strip() for form in whole if form.strip()))
-
-
-TOKENS = re.compile(
-    r"\d+(?:\.\d+)?|[<>=≤≥≠≈]|\\(?:le|ge|ne|lt|gt|leq|geq|neq|approx|notin|sqrt|pi)(?![A-Za-z])"
-    r"|\b(?:even|odd|prime|primes|divisible|multiples?|except|unless|power|positive|negative|nonnegative|only if"
-    r"|none|greater|less|more|fewer|least|most|congruent)\b|[奇偶素质倍除负]|大于|小于|超过|至少|至多|同余",
-    re.IGNORECASE,
-)
-RESTRICTION = re.compile(
-    r"[<>≤≥≠]|\\(?:le|ge|ne|lt|gt|leq|geq|neq|notin)(?![A-Za-z])|\b(?:except|unless|but not|only if)\b|除"
-)
-
-CHANGING = re.compile(
-    r"\b(?:not|no|never|cannot|least|most|more|less|fewer|greater|smaller|than|about|almost|nearly|around|roughly|multiple"
-    r"|half|double|twice|triple|square of|squared|cubed|thirds?|fifths?|times|minus|wrong|incorrect|except|unless|else"
-    r"|maybe|perhaps|divisible|anything|below|above)\b|n't\b|[不非约倍未]|大于|小于|至少|至多|以上|以下|左右|如果|\?$|\d\+$",
-    re.IGNORECASE,
-)
-"""Words around a number that make it another claim."""
-HARMLESS = re.compile(
-    r"(?:\bfor (?:all|any|every|each)|\bwith equality|\battained|\bwhere)\b.*|(?:当且仅当|此时|其中).*", re.DOTALL
-)
-"""What may follow an answer without restricting it."""
-
-
-def is_complete(statement: str, form: str) -> bool:
-    """Whether a form of a statement leaves out no number, no relation and no property that the statement holds."""
-    return not Counter(TOKENS.findall(statement)) - Counter(TOKENS.findall(form))
-
-
-def is_changed(claim: str, gold: str) -> bool:
-    """Whether words around the number of a claim make it another one, which the gold answer does not say, too."""
-    if len(claim) > LONGEST_LINE or not re.search(r"\d|\\", claim):
-        return False
-    left = Counter(found.lower() for found in CHANGING.findall(claim))
-    return bool(left - Counter(found.lower() for found in CHANGING.findall(gold)))
-
-
-MISREAD = re.compile(
-    r"\b(?:hundreds?|thousands?|millions?|billions?|hal(?:f|ves)|quarters?|past|thirds?|fourths?|fifths?|sixths?|sevenths?"
-    r"|eighths?|ninths?|tenths?|hundredths?|squared|cubed|below|above|minus|plus|times|double|twice)\b|n't\b"
-    r"|\d\.\d{3},\d|\d \(|^[Aa]nswer\s*-|\d[千半]|[个天时]半",
-    re.IGNORECASE,
-)
-"""Words and marks that make another number of the one beside them."""
-PROSE = re.compile(r"(?<![\\A-Za-z])(?:is|are|was|of|it|the|we|has|have)(?![A-Za-z])")
-SUFFIX = re.compile(r"\d\s?[kKM]$")
-
-
-def may_be_misread(text: str, form: str, gold: str) -> bool:
-    """Whether a statement holds words that our reading of its form may have taken for something else."""
-    if MISREAD.search(text) and not MISREAD.search(gold):
-        return True
-    plain = re.sub(r"\\text\s*\{[^{}]*\}", "", form)
-    return bool(PROSE.search(plain)) or (bool(SUFFIX.search(form)) and not re.search("[kKM]", gold))
-
-
-def is_restricted(statement: str, form: str) -> bool:
-    """Whether a statement goes on after the form with a restriction of it."""
-    end = form.rstrip(" $.")[-12:]
-    rest = HARMLESS.sub("", without_asides(statement.rpartition(end)[2]))
-    return bool(end in statement and RESTRICTION.search(rest))
 
 
 def last_number(text: str) -> str | None:

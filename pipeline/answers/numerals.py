@@ -26,6 +26,7 @@ HAN_DIGITS = {character: number for number, character in enumerate("零一二三
 HAN_TENS = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1000, "仟": 1000}
 HAN_SCALES = {"万": 10**4, "亿": 10**8}
 HAN = "".join((*HAN_DIGITS, *HAN_TENS, *HAN_SCALES))
+HAN_ONLY = re.compile(r"[\u4e00-\u9fff]")
 LONGEST = 120
 """Characters beyond which a text is no number in words."""
 HAN_RUN = re.compile(rf"负?[{HAN}]+(?:点[{HAN}]+)?")

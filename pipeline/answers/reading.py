@@ -15,8 +15,9 @@ from pipeline.answers.evaluation import NoValue, children, evaluate, is_close, w
 from pipeline.answers.expressions import compare_expressions
 from pipeline.answers.matrices import to_matrix
 from pipeline.answers.notation import normalise
-from pipeline.answers.numerals import HAN_RUN, read_numeral
-from pipeline.answers.surroundings import HAN_ONLY, read_compound, split_condition, split_unit, tidy
+from pipeline.answers.numerals import HAN_ONLY, HAN_RUN, read_numeral
+from pipeline.answers.operands import NUMBER_SETS
+from pipeline.answers.surroundings import read_compound, split_condition, split_unit, tidy
 from pipeline.answers.syntax import parse
 from pipeline.answers.times import Clock, Date, read_clock, read_date
 from pipeline.answers.tree import Apply, Group, Matrix, Node, Number, Relation, Style, Symbol, Unreadable, Word
@@ -85,7 +86,7 @@ CURRENCIES = {
     "¥": "¥",
     "￥": "¥",
     "₹": "₹",
-    "US\\dollar": "$",
+    "us\\dollar": "$",
     "rs.": "₹",
     "rs": "₹",
 }
@@ -121,7 +122,7 @@ def _read_mathematics(plain: str) -> tuple[Reading, ...]:
         return (Reading(Quantity(Number(compound[0]), compound[1]), condition),)
     if money := re.match(r"^([-+]?)\s*(US\s?\\dollar|\\dollar|[€£¥￥₹]|Rs\.?)\s*(?=[-\d.])(.*)$", plain):
         inner = _read_plain(money[1] + money[3], condition)
-        unit = find_unit(CURRENCIES[money[2].replace(" ", "")] if money[2].lower() not in ("rs", "rs.") else "₹")
+        unit = find_unit(CURRENCIES[money[2].replace(" ", "").lower()])
         return tuple(_with_unit(reading, unit) for reading in inner)
     failure: Unreadable | None = None
     for body, unit, noun, loose in split_unit(plain):
@@ -195,27 +196,19 @@ def to_meaning(node: Node) -> Meaning:
         return _relation(node)
     if isinstance(node, Word):
         return Phrase(node.text)
-    if isinstance(node, Apply) and node.name in ("cup", "cap", "setminus", "whole"):
+    if isinstance(node, Apply) and node.name in ("cup", "cap", "setminus", "whole", "congruent"):
         return Formula(node)
-    if isinstance(node, Symbol) and node.name.rstrip("+*-") in (
-        "reals",
-        "integers",
-        "naturals",
-        "rationals",
-        "complexes",
-        "emptyset",
-    ):
+    if isinstance(node, Symbol) and node.name.rstrip("+*-") in NUMBER_SETS:
         return Formula(node)
-    if isinstance(node, Apply) and node.name == "congruent":
-        return Formula(node)
-    if any(isinstance(part, Apply) and part.name in ("pm", "mp") for part in walk(node)):
+    if signs:
         return Items("list", tuple(Quantity(choose_sign(node, sign)) for sign in (1, -1)))
     if isinstance(node, Apply) and node.name == "*" and len(node.args) == 2:
         left, right = node.args
         if isinstance(left, Word) and left.text in CURRENCIES and not _has_words(right):
             return Quantity(right, find_unit(CURRENCIES[left.text]))
         if isinstance(right, Word) and not _has_words(left):
-            return Quantity(left, find_unit(right.text), "" if find_unit(right.text) else right.text)
+            unit = find_unit(right.text)
+            return Quantity(left, unit, "" if unit else right.text)
     if (matrix := to_matrix(node)) is not None:
         return to_meaning(matrix)
     if _has_words(node):

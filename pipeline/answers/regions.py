@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from pipeline.answers.evaluation import Value, add, divide, evaluate, is_close, multiply, root, symbols, widen
-from pipeline.answers.tree import Apply, Group, Node, Relation, Symbol
+from pipeline.answers.tree import FLIPPED, Apply, Group, Node, Relation, Symbol
 
 INFINITY = 10**30
 """Stands for an infinite end; nothing is compared with it but another end."""
@@ -25,7 +25,7 @@ class Piece:
 
 Region = tuple[Piece, ...]
 ALL: Region = (Piece(Fraction(-INFINITY), False, Fraction(INFINITY), False),)
-FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!="}
+MIRRORED = FLIPPED | {"!=": "!="}
 
 
 class NoRegion(ValueError):
@@ -122,7 +122,7 @@ def _inequality(node: Relation) -> Region:
     if opaque and (sum(bool(found) for found in names) > 1 or (isinstance(unknown, Apply) and unknown.name == "+")):
         raise NoRegion("several unknowns")
     for left, sign, right in zip(node.sides, node.signs, node.sides[1:], strict=False):
-        if sign not in FLIPPED:
+        if sign not in MIRRORED:
             raise NoRegion(f"the sign {sign}")
         if opaque:
             left, right = (Symbol("x") if side is unknown else side for side in (left, right))
@@ -132,14 +132,14 @@ def _inequality(node: Relation) -> Region:
 
 def _solve(left: Node, sign: str, right: Node) -> Region:
     """Solve one inequality whose sides differ by a polynomial of degree two at most, or |linear| and a constant."""
-    for side, other, told in ((left, right, sign), (right, left, FLIPPED[sign])):
+    for side, other, told in ((left, right, sign), (right, left, MIRRORED[sign])):
         if isinstance(side, Apply) and side.name == "abs" and not symbols(other):
             inside = side.args[0]
             minus = Apply("neg", (other,))
             if told in ("<", "<="):
-                return _intersection(_solve(inside, told, other), _solve(inside, FLIPPED[told], minus))
+                return _intersection(_solve(inside, told, other), _solve(inside, MIRRORED[told], minus))
             if told in (">", ">="):
-                return _union(_solve(inside, told, other), _solve(inside, FLIPPED[told], minus))
+                return _union(_solve(inside, told, other), _solve(inside, MIRRORED[told], minus))
     names = symbols(left) | symbols(right)
     if len(names) != 1:
         raise NoRegion("several unknowns")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.answers import extraction
+from pipeline.answers import doubts, extraction
 from pipeline.answers.claims import without_additions
 
 ANNOUNCED = re.compile(r"[Ff]inal answer is:?[ \t]*([^\n]+?)(?:\.(?=\s|$)|$)", re.MULTILINE)
@@ -40,12 +40,12 @@ class Statement:
 
     def is_sure_of(self, form: str, gold: str) -> bool:
         """Whether a form is all that the statement says, so that a difference from the gold answer is a mistake."""
-        whole = extraction.is_complete(self.text, form) and not self.is_restricted(form)
-        return self.firm and whole and not extraction.may_be_misread(self.text, form, gold)
+        whole = doubts.is_complete(self.text, form) and not self.is_restricted(form)
+        return self.firm and whole and not doubts.may_be_misread(self.text, form, gold)
 
     def is_restricted(self, form: str) -> bool:
         """Whether what follows the form restricts it, so that equality is not enough."""
-        return extraction.is_restricted(self.whole or self.text, form)
+        return doubts.is_restricted(self.whole or self.text, form)
 
 
 @dataclass(frozen=True)

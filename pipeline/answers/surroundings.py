@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from pipeline.answers.numerals import HAN_ONLY, HAN_SCALES, SCALES
 from pipeline.answers.units import Unit, find_unit
 
-HAN_ONLY = re.compile(r"[\u4e00-\u9fff]")
-HAN_SCALES = {"万": 10**4, "亿": 10**8, "百万": 10**6, "千万": 10**7}
-SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+HAN_MULTIPLES = HAN_SCALES | {"百万": 10**6, "千万": 10**7}
 LABELS = (
     (
         re.compile(
@@ -95,7 +94,7 @@ def tidy(plain: str) -> str:
             plain = plain[1:-1].strip()
         if plain == before:
             break
-    plain = re.sub(r"(?<=\d)\s*(万|亿|百万|千万)(?![\u4e00-\u9fff]*\d)", lambda m: f"*{HAN_SCALES[m[1]]} ", plain)
+    plain = re.sub(r"(?<=\d)\s*(万|亿|百万|千万)(?![\u4e00-\u9fff]*\d)", lambda m: f"*{HAN_MULTIPLES[m[1]]} ", plain)
     plain = (
         re.sub(
             r"(?<=[\d}])\s*‹?\s*\b(hundred|thousand|million|billion|trillion)\b",

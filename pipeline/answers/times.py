@@ -6,9 +6,8 @@ import re
 from dataclasses import dataclass
 
 from pipeline.answers import words
-from pipeline.answers.numerals import HAN_RUN, read_numeral
+from pipeline.answers.numerals import HAN_ONLY, HAN_RUN, read_numeral
 
-HAN_ONLY = re.compile(r"[\u4e00-\u9fff]")
 CLOCK = re.compile(
     r"^(?:at|在)?\s*(?P<zh>凌晨|早上|上午|中午|下午|傍晚|晚上|夜里|早晨)?\s*(?P<hour>\d{1,2})\s*(?:[:：]\s*(?P<minute>\d{2})(?::00)?"
     r"|[点时]\s*(?:(?P<half>半)|(?P<han>\d{1,2})\s*分?|整)?)?"

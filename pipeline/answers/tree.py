@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+"""The signs of inequalities read from the other side."""
+
 
 class Unreadable(ValueError):
     """The text is no mathematics that this parser knows; the message says where it stopped."""

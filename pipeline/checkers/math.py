@@ -14,7 +14,7 @@ from typing import Literal, Self
 
 from pydantic import Field, JsonValue
 
-from pipeline.answers import extraction
+from pipeline.answers import doubts, extraction
 from pipeline.answers.comparison import compare_readings
 from pipeline.answers.evaluation import LOCK
 from pipeline.answers.outcome import make_context
@@ -135,7 +135,7 @@ class Math(Checker):
         verdict, why = VERDICTS.get(result.outcome, "unknown"), result.why
         if verdict == "wrong" and not statement.is_sure_of(result.form, problem.answer):
             verdict, why = "unknown", f"{why}; but the answer found is not sure to be the whole answer"
-        if verdict == "correct" and extraction.is_changed(statement.text, problem.answer):
+        if verdict == "correct" and doubts.is_changed(statement.text, problem.answer):
             verdict, why = "unknown", f"{why}; but words around it change it"
         if verdict == "correct" and statement.is_restricted(result.form):
             verdict, why = "unknown", f"{why}; but a restriction follows"
@@ -191,7 +191,7 @@ def gold_forms(gold: str) -> tuple[str, ...]:
     box, _ = extraction.last_boxes(gold) if "boxed" in gold else ("", [])
     if box:
         return (box,)
-    return tuple(form for form in extraction.candidates(gold) if extraction.is_complete(gold, form))
+    return tuple(form for form in extraction.candidates(gold) if doubts.is_complete(gold, form))
 
 
 def _read_first(forms: tuple[str, ...]) -> tuple[str, tuple[Reading, ...]] | None:

@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from pipeline.answers.extraction import CHANGING
-from pipeline.answers.numerals import HAN, HAN_RUN, LONGEST, read_numeral
+from pipeline.answers.doubts import CHANGING
+from pipeline.answers.numerals import HAN, HAN_RUN, HAN_SCALES, LONGEST, read_numeral
+from pipeline.answers.numerals import SCALES as ENGLISH_SCALES
 from pipeline.answers.surroundings import NUMBER_WORDS, read_compound
 from pipeline.answers.units import Unit, find_unit
 from pipeline.checkers.base import AnswerSettings, Checker
 from pipeline.types import Grade, Problem
 
-SCALES = {
-    "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
-    "百": 10**2, "千": 10**3, "万": 10**4, "亿": 10**8,
-}  # fmt: skip
+SCALES = ENGLISH_SCALES | {"百": 10**2, "千": 10**3} | HAN_SCALES
 LONGEST_TEXT = 400
 """Characters beyond which a final answer is no number."""
 CURRENCY = "$€£¥￥₹"

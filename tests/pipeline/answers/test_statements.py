@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipeline.answers.claims import claimed_groups, main_clause, without_additions
-from pipeline.answers.extraction import boxed_contents, candidates, is_complete, is_restricted, last_boxes, strip_denied
+from pipeline.answers.doubts import is_complete, is_restricted
+from pipeline.answers.extraction import boxed_contents, candidates, last_boxes, strip_denied
 from pipeline.answers.statements import Found, find_statements
 from pipeline.checkers.math import Settings
 
