@@ -147,16 +147,32 @@ def test_a_served_model_teaches_over_http(served: dict[str, Any], tmp_path: Path
     assert not running_servers()
 
 
+POISON = """
+import os
+from vllm.v1.sample.logits_processor import LogitsProcessor
+
+class Poison(LogitsProcessor):
+    def __init__(self, vllm_config, device, is_pin_memory): pass
+    def is_argmax_invariant(self): return True
+    def apply(self, logits): return logits
+    def update_state(self, batch_update):
+        if batch_update and any(params.max_tokens == 63 for _, params, *_ in batch_update.added):
+            os.abort()
+"""
+"""A plug-in of vLLM that ends the engine's process when a request for 63 tokens reaches it."""
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_request_that_kills_the_engine_each_time_fails_alone(served: dict[str, Any]) -> None:
-    """The CPU build's engine dies of a seed with n = 64: that request is the poison; the others ask for one text."""
+def test_a_request_that_kills_the_engine_each_time_fails_alone(served: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "poison.py").write_text(POISON)
+    arguments = (*served["extra_args"], "--logits-processors", "poison:Poison")
+    environment = {**served["environment"], "PYTHONPATH": str(tmp_path)}
 
     async def run() -> tuple[list[Any], Meter]:
-        async with Settings(**{**served, "extra_body": {"seed": 1}}).create() as engine:
-            params = SamplingParams(max_tokens=64)
-            poison = engine.complete(ask(0), n=64, params=params)
-            others = [engine.complete(ask(1 + i), params=params) for i in range(12)]
+        async with Settings(**{**served, "extra_args": arguments, "environment": environment}).create() as engine:
+            poison = engine.complete(ask(0), n=1, params=SamplingParams(max_tokens=63))
+            others = [engine.complete(ask(1 + i), n=1, params=SamplingParams(max_tokens=64)) for i in range(12)]
             return await asyncio.gather(poison, *others, return_exceptions=True), engine.meter
 
     (poisoned, *others), meter = asyncio.run(run())
