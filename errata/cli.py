@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from errata import __version__
-from errata.commands import build, compare_teachers, demo, evaluate, grade, sft, teachers, train
+from errata.commands import build, compare_teachers, demo, evaluate, export, grade, sft, teachers, train
 from pipeline.errors import ErrataError, StoppedEarly, UsageError
 
-MODULES = (build, grade, teachers, compare_teachers, sft, train, evaluate, demo)
+MODULES = (build, grade, teachers, compare_teachers, sft, train, evaluate, export, demo)
 COMMANDS = {module.__name__.rpartition(".")[2].replace("_", "-"): module for module in MODULES}
 SETTINGS = """Any plain setting can be given as a dotted option, for example --student.model X or --sample.n 8, and
 as an environment variable, for example ERRATA_STUDENT__MODEL=X. Options win over variables, variables over the file."""

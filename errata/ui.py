@@ -36,7 +36,12 @@ def print_summary(summary: Summary) -> None:
     table.add_column("count", justify="right")
     table.add_column("")
     rate = f"{summary.correct / summary.attempts:.0%} of attempts" if summary.attempts else ""
-    left_out = {"bad rows": summary.bad_rows, "duplicates": summary.duplicates, "conflicting": summary.conflicting}
+    left_out = {
+        "bad rows": summary.bad_rows,
+        "duplicates": summary.duplicates,
+        "conflicting": summary.conflicting,
+        "contaminated": summary.contaminated,
+    }
     table.add_row("problems", f"{summary.problems:,}", listed(left_out))
     table.add_row("attempts", f"{summary.attempts:,}", "")
     table.add_row("  correct", f"{summary.correct:,}", rate)
@@ -49,6 +54,13 @@ def print_summary(summary: Summary) -> None:
     for first, told in summary.second_opinions.items():
         table.add_row(f"second opinion on {first}", f"{sum(told.values()):,}", listed(told))
     table.add_row("corrections", f"{sum(summary.corrections.values()):,}", listed(summary.corrections))
+    if summary.objections:
+        told = {name.replace("_", " "): count for name, count in summary.objections.items()}
+        table.add_row("objections", f"{sum(told.values()):,}", f"{listed(told)}; each in objections.jsonl")
+    if summary.repaired:
+        table.add_row("malformed replies", f"{summary.repaired:,}", "asked for again")
+    if len(summary.views) > 1:
+        table.add_row("views", "", listed(summary.views))
     table.add_row("pairs kept", f"{summary.kept:,}", listed(summary.splits))
     table.add_row("pairs dropped", f"{sum(summary.dropped.values()):,}", listed(summary.dropped))
     table.add_row(

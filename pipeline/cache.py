@@ -159,6 +159,9 @@ class CachedEngine(Engine):
             results.append(failed[0] if failed else in_order(have))
         return results
 
+    async def score(self, messages: Sequence[Message], text: str) -> float:
+        return await self.engine.score(messages, text)
+
     def look_up(self, request: Request) -> dict[int, Completion]:
         """The samples that are in the cache, by index."""
         found = {}

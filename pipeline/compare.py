@@ -80,6 +80,7 @@ async def compare_teachers(settings: RunSettings, mistakes: int = 50, progress: 
         raise ConfigError("teachers: there are none to compare")
     with tempfile.TemporaryDirectory(prefix="errata-compare-") as folder:
         async with open_stages(settings, Path(folder)) as stages:
+            await stages.prepare(cut_groups(stages.problems, max(stages.engines["student"].group_size, mistakes)))
             found, asked = await _find_mistakes(stages, mistakes, progress)
             if not found:
                 raise DataError(settings.problems.path, f"the student made no mistake in {asked} problems")
@@ -109,7 +110,8 @@ async def _find_mistakes(
         sampled = await stages.sampler.sample(group)
         asked += len(group)
         for problem, attempts in zip(group, sampled, strict=True):
-            found += [(mistake, attempts) for mistake in find_mistakes(problem, attempts)[:1]]
+            judged = stages.judge(attempts)
+            found += [(mistake, judged) for mistake in find_mistakes(problem, judged)[:1]]
         progress("mistakes", min(len(found), wanted), wanted)
         if len(found) >= wanted:
             break
@@ -125,15 +127,15 @@ async def _ask_all(
 
     async def ask(teacher: str) -> list[list[Correction]]:
         rung = rung_for(settings, teacher)
-        ladder = Ladder(
-            [rung], stages.checker, stages.checker_fingerprint, settings.cleanups, stages.folder.corrections
-        )
+        only = settings.correct.model_copy(update={"rungs": (rung,)})
+        fingerprint, target = stages.checker_fingerprint, stages.ladder.target
+        ladder = Ladder(only, stages.checker, fingerprint, settings.cleanups, target, stages.folder.corrections)
         tries: list[list[Correction]] = [[] for _ in found]
 
         async def correct(number: int) -> None:
             nonlocal done
             mistake, attempts = found[number]
-            tries[number] = await ladder.correct(mistake, stages.sources(attempts))
+            tries[number] = await ladder.correct(mistake, stages.sources(mistake.problem, attempts))
             done += 1
             progress("corrections", done, len(found) * len(settings.teachers))
 
@@ -170,7 +172,7 @@ def _summarize(
     tries = [all_tries[-1] for all_tries in made]
     outcomes = Counter[str](outcome_of(last) for last in tries)
     good = [(m, t) for (m, _), t in zip(found, tries, strict=True) if outcome_of(t) == "accepted" and t.text]
-    usages = [t.completion.usage for all_tries in made for t in all_tries if t.completion is not None]
+    usages = [t.usage for all_tries in made for t in all_tries if t.completion is not None]
     costs = [stages.settings.teachers[name].cost(usage) for usage in usages]
     cost = None if None in costs or not costs else sum(c for c in costs if c is not None)
     meters = stages.access.meters_of(name)

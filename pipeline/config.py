@@ -16,16 +16,19 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from pipeline.answer_format.form import AnswerFormat
 from pipeline.budget import BudgetSettings
 from pipeline.checkers.numeric import Settings as NumericSettings
+from pipeline.choose import Rule
 from pipeline.cleanups.base import CleanupSettings
 from pipeline.engines.base import EngineSettings
 from pipeline.errors import ConfigError
 from pipeline.problems import ProblemSettings
 from pipeline.prompts import Prompts
-from pipeline.rungs.base import RungSettings
+from pipeline.rungs.base import Needs, RungSettings
+from pipeline.select.settings import SelectSettings
 from pipeline.settings import Settings, nearest, one_of, refuse_unknown_keys
-from pipeline.types import Problem, SamplingParams, Usage
+from pipeline.types import Problem, SamplingParams, Usage, View
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 AnyEngine: Any = one_of("engines", "engine")
@@ -65,9 +68,37 @@ class CorrectSettings(Settings):
     """The ladder."""
 
     rungs: tuple[AnyRung, ...] = ({"rung": "own_correct"}, {"rung": "reference"})
-    """Tried in this order; the first text that the checker calls correct wins."""
+    """Tried in this order, until one of them gives a text that the checker calls correct."""
+    choose: Rule = "first"
+    """Which of a rung's right texts wins: the `first`; or, once all its samples are drawn, the one of `shortest_edit`
+    to the mistake, of `closest_length` to it, or of the highest mean log-prob under the student (`student_logprob`)."""
+    on_objection: Literal["stop", "continue"] = "stop"
+    """When a teacher says that the attempt is right or the gold answer wrong: leave the mistake, or try further."""
 
     model_config = ConfigDict(validate_default=True)
+
+
+class FormatSettings(Settings):
+    """The student's answer format, in which every chosen text is written."""
+
+    student: Literal["auto", "any"] | AnswerFormat = "auto"
+    """`auto` finds it in the student's first answers; `any` changes and compares nothing; or its parts, as in
+    `{final: "#### {answer}", layout: lines}`."""
+    detect_from: int = Field(default=256, ge=4)
+    """Answers from which it is found."""
+    mismatch: Literal["drop", "flag"] = "drop"
+    """What becomes of a pair whose chosen text does not follow it all the same."""
+
+
+class ReviseSettings(Settings):
+    """The view in which the student checks an attempt."""
+
+    prompt: str = "check_answer"
+    """Prompt file without `.jinja`: the user's turn behind the attempt."""
+    correct_share: float = Field(default=0.5, ge=0, lt=1)
+    """Share of the view's pairs whose attempt is right, so that the student does not learn to change everything."""
+    second_try: bool = False
+    """Ask the student to check each attempt; where it answers wrong, that is the rejected text."""
 
 
 class PairSettings(Settings):
@@ -75,6 +106,20 @@ class PairSettings(Settings):
 
     max_per_problem: int = Field(default=4, ge=1)
     """Distinct mistakes of one problem that become pairs; further ones are recorded as refused."""
+    distinct_answers: bool = False
+    """Take one mistake for each wrong answer, not only for each text."""
+    order: Literal["as_sampled", "common_first"] = "as_sampled"
+    """Which mistakes of a problem are taken first: `common_first` takes the wrong answer that most attempts give."""
+    min_pass_rate: float = Field(default=0.0, ge=0, le=1)
+    """Problems of which the student solves a smaller share of its attempts are refused before a teacher is asked."""
+    max_pass_rate: float = Field(default=1.0, ge=0, le=1)
+    """Problems of which it solves a larger share are refused, too."""
+    views: tuple[View, ...] = Field(default=("direct",), min_length=1)
+    """`direct`: the question; `revise`: question, attempt, and a request to check it."""
+    revise: ReviseSettings = ReviseSettings()
+    """The view `revise`."""
+    select: SelectSettings = SelectSettings()
+    """Which pairs stay once all are there."""
     cleanups: tuple[AnyCleanup, ...] = ()
     """Text clean-ups for chosen and rejected alike, in order."""
 
@@ -128,6 +173,8 @@ class RunSettings(BaseSettings):
     """How the student is asked."""
     grade: GradeSettings = GradeSettings()
     """What is known about the checker."""
+    format: FormatSettings = FormatSettings()
+    """The student's answer format."""
     correct: CorrectSettings = CorrectSettings()
     """The ladder of corrections."""
     pair: PairSettings = PairSettings()
@@ -190,13 +237,31 @@ class RunSettings(BaseSettings):
             self.evaluate.problems.check()
         check_engines(self.engines, self.budget)
         prompts = Prompts(self.prompts)
-        extras = dict.fromkeys((*self.problems.extras, *self.checker.columns), "")
-        example = Problem(id="example", question="Q", answer="A", rationale="R", extras=extras)
+        columns, topic = self.problems, self.pair.select.topic
+        if topic is not None and topic not in columns.extras:
+            raise ConfigError(f"pair.select.topic: add {topic!r} to problems.extras, so that the column is read")
+        if columns.answer is None and self.checker.needs_gold:
+            raise ConfigError(
+                f"checker {self.checker.name}: needs gold answers, and problems.answer is null; name their column, or "
+                "take a checker that does without: custom, rater, ratings, reward"
+            )
+        example = Problem(
+            id="example",
+            question="Q",
+            answer=None if columns.answer is None else "A",
+            rationale=None if columns.rationale is None else "R",
+            extras=dict.fromkeys((*columns.extras, *self.checker.columns), ""),
+        )
         self.checker.check(prompts, example)
         prompts.load(self.sample.prompt).fill(example)
-        for rung in self.rungs:
-            if rung.prompt_name is not None:
-                prompts.load(rung.prompt_name).fill(example, answer_format="F", attempt="T")
+        if "revise" in self.pair.views:
+            prompts.load(self.pair.revise.prompt).fill(example)
+        if self.correct.choose == "student_logprob" and not self.student.scores:
+            raise ConfigError("correct.choose: student_logprob needs an engine that scores texts: transformers")
+        if "rungs" in self.correct.model_fields_set:  # the default ladder takes what there is
+            needs = Needs(prompts, example, self.student, self.teachers)
+            for rung in self.rungs:
+                rung.check(needs)
 
 
 def check_engines(engines: Mapping[str, EngineSettings], budget: BudgetSettings) -> None:

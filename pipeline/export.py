@@ -12,7 +12,10 @@ from pipeline.config import ExportSettings
 from pipeline.store import write_file
 from pipeline.types import Message, Pair, content_id
 
-COLUMNS = ("id", "problem_id", "answer", "rejected_answer", "rung", "teacher", "gold_visible", "edit_ratio", "view")
+COLUMNS = (
+    *("id", "problem_id", "answer", "rejected_answer", "chosen_score", "rejected_score"),
+    *("rung", "teacher", "gold_visible", "edit_ratio", "view"),
+)
 ROWS_PER_SHARD = 100_000
 ROWS_PER_GROUP = 5_000
 
@@ -109,7 +112,8 @@ def _schema(format: str) -> Any:
     text = pyarrow.string()
     turns = pyarrow.list_(pyarrow.struct([(name, text) for name in Message.model_fields]))
     sides = turns if format == "conversation" else text
-    kinds = {"gold_visible": pyarrow.bool_(), "edit_ratio": pyarrow.float64()}
+    kinds = {"gold_visible": pyarrow.bool_()}
+    kinds |= dict.fromkeys(("edit_ratio", "chosen_score", "rejected_score"), pyarrow.float64())
     fields = [(name, sides) for name in ("prompt", "chosen", "rejected")]
     return pyarrow.schema(fields + [(name, kinds.get(name, text)) for name in COLUMNS])
 

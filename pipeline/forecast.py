@@ -100,6 +100,7 @@ async def forecast(settings: RunSettings, sample: int = 16, progress: Progress =
             watched = {name: Watched(stages.engines[name]) for name in settings.checker.engines}
             stages.engines.update(watched)
             started = time.perf_counter()
+            await stages.prepare([problem] for _, problem in chosen)
             await _run_sample(stages, chosen, progress)
             elapsed = time.perf_counter() - started
             known = _count_known(stages)

@@ -8,6 +8,7 @@ run.pairs.query("kept")[["chosen", "rejected"]].head()
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,31 +45,36 @@ def load_run(path: str | Path, *, stale: bool = False) -> Run:
     told = folder / "summary.json"
     summary = json.loads(told.read_text(encoding="utf-8")) if told.is_file() else {}
     current = {} if stale else summary.get("settings", {})
+    selection = folder / "selection.jsonl"
+    lines = selection.read_text(encoding="utf-8").splitlines() if selection.is_file() else []
+    left = {told["pair_id"]: told["rule"] for told in map(json.loads, lines)}
 
-    def frame(name: str, model: Any, spread: Any) -> pd.DataFrame:
+    def frame(name: str, model: Any, spread: Any, *further: str) -> pd.DataFrame:
         records = {record.id: record for _, record in scan_journal(folder / f"{name}.jsonl", model)}
         wanted = current.get(name)
         rows = [spread(record) for record in records.values() if wanted in (None, record.settings)]
-        return pd.DataFrame(rows, columns=None if rows else list(model.model_fields))
+        return pd.DataFrame(rows, columns=None if rows else [*model.model_fields, *further])
 
     return Run(
         folder,
         summary,
         attempts=frame("attempts", Attempt, _spread_written),
         corrections=frame("corrections", Correction, _spread_written),
-        pairs=frame("pairs", Pair, _spread_pair),
+        pairs=frame("pairs", Pair, lambda pair: _spread_pair(pair, left), "kept", "dropped_by"),
     )
 
 
 def _spread_written(record: Attempt | Correction) -> dict[str, Any]:
-    row = record.model_dump(exclude={"completion", "grade"})
+    row = record.model_dump(exclude={"completion", "grade", "usage"})
     if record.completion is not None:
         made = record.completion
-        row = {"text": made.text, "finish_reason": made.finish_reason, **made.usage.model_dump(), **row}
+        usage = record.usage if isinstance(record, Correction) else made.usage
+        row = {"text": made.text, "finish_reason": made.finish_reason, **usage.model_dump(), **row}
     if record.grade is not None:
         row |= record.grade.model_dump()
     return row
 
 
-def _spread_pair(pair: Pair) -> dict[str, Any]:
-    return pair.model_dump() | {"kept": pair.dropped_by is None, "dropped_by": pair.dropped_by}
+def _spread_pair(pair: Pair, left: Mapping[str, str]) -> dict[str, Any]:
+    dropped_by = pair.dropped_by or left.get(pair.id)
+    return pair.model_dump() | {"kept": dropped_by is None, "dropped_by": dropped_by}

@@ -65,3 +65,9 @@ def check_folder(folder: Path, chat_template: bool = True) -> None:
         raise ConfigError(
             f"model {folder}: its tokenizer has no chat template; add a chat_template.jinja to the folder"
         )
+
+
+def file_hash(path: str | Path) -> str:
+    """SHA-256 (16 hex digits) of a file's bytes."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

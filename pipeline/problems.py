@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,6 +14,7 @@ from pipeline.checkers.base import Checker
 from pipeline.cleanups.replace import Pattern
 from pipeline.errors import ConfigError, DataError
 from pipeline.rows import Row, column, read_rows
+from pipeline.select.settings import DecontaminateSettings
 from pipeline.settings import Settings
 from pipeline.types import Extra, Problem, content_id
 
@@ -29,8 +30,8 @@ class ProblemSettings(Settings):
     """Split of a `datasets` data set."""
     question: str = "question"
     """Column of the question."""
-    answer: str = "answer"
-    """Column of the gold answer, or the text in which `answer_pattern` finds it."""
+    answer: str | None = "answer"
+    """Column of the gold answer, or the text in which `answer_pattern` finds it; null for data without ground truth."""
     answer_pattern: Pattern | None = None
     """Pattern whose first group is the gold answer; its last match counts. For GSM8K: `#### (.+)`."""
     rationale: str | None = None
@@ -43,17 +44,22 @@ class ProblemSettings(Settings):
     """Further columns that the prompts use."""
     on_bad_row: Literal["error", "skip"] = "error"
     """What to do with a row that cannot be read: stop, or leave it out and count it."""
+    decontaminate: DecontaminateSettings = DecontaminateSettings()
+    """Evaluation files whose problems are not to be trained on."""
     limit: int | None = None
     """Read no more than this many problems."""
 
     @model_validator(mode="after")
     def _one_group(self) -> ProblemSettings:
+        if self.answer_pattern is not None and self.answer is None:
+            raise ValueError("answer_pattern needs `answer`, the column in which it looks")
         if self.answer_pattern is not None and re.compile(self.answer_pattern).groups < 1:
             raise ValueError("answer_pattern needs a group (…) around the answer")
         return self
 
     def check(self) -> None:
         """Raises ConfigError when a named file is not there; looks at nothing inside."""
+        self.decontaminate.check()
         from pathlib import Path
 
         path = Path(self.path)
@@ -72,6 +78,8 @@ class ReadReport:
     """Rows that repeat an earlier problem."""
     conflicting: list[str] = field(default_factory=list)
     """Questions that stand there with different gold answers: all of them are left out."""
+    contaminated: list[str] = field(default_factory=list)
+    """Problems that overlap with the evaluation files: left out."""
 
 
 class ProblemSource:
@@ -86,6 +94,7 @@ class ProblemSource:
         self._first: dict[int, int] = {}
         """Content of a problem to the line where it stands first."""
         self._conflicts: dict[int, list[str]] = {}
+        self._contaminated: set[int] = set()
         self._scan()
         self.report.conflicting = ["; ".join(places) for places in self._conflicts.values()]
         if not len(self):
@@ -94,29 +103,32 @@ class ProblemSource:
             raise DataError(settings.path, f"holds no usable problem ({self.report.rows} rows{told})")
 
     def __len__(self) -> int:
-        return len(self._first) - len(self._conflicts)
+        return len(self._first) - len(self._conflicts.keys() | self._contaminated)
 
     def __iter__(self) -> Iterator[Problem]:
         for problem, content, line in self._good_rows(self.report.rows, ReadReport()):
-            if self._first[content] == line and content not in self._conflicts:
+            if self._first[content] == line and content not in self._conflicts and content not in self._contaminated:
                 yield problem
 
     def _scan(self) -> None:
         answers: dict[int, int] = {}
         owners: dict[str, int] = {}
         disputed = set()
-        limit = self.settings.limit
+        limit, find_overlap = self.settings.limit, self._overlaps()
         for problem, content, line in self._good_rows(None, self.report):
             answer = _fingerprint(problem.answer)
             if content not in self._first:
                 if self.settings.id is not None:
                     self._own_id(owners, problem, line)
                 self._first[content], answers[content] = line, answer
+                if why := find_overlap(problem):
+                    self._contaminated.add(content)
+                    self.report.contaminated.append(f"{problem.source}: {why}")
             elif answers[content] == answer:
                 self.report.duplicates += 1
             else:
                 disputed.add(content)
-            if limit is not None and len(self._first) >= limit:
+            if limit is not None and len(self._first) - len(self._contaminated) >= limit:
                 break
         if disputed:
             for problem, content, _ in self._good_rows(self.report.rows, ReadReport()):
@@ -124,6 +136,21 @@ class ProblemSource:
                     told = self._conflicts.setdefault(content, [])
                     if not told or _fingerprint(problem.answer) != answers[content]:
                         told.append(f"{problem.source} says {problem.answer!r}")
+
+    def _overlaps(self) -> Callable[[Problem], str | None]:
+        """Says what a problem shares with the evaluation files, if anything."""
+        s = self.settings.decontaminate
+        if not s.files:
+            return lambda problem: None
+        from pipeline.select.decontaminate import EvaluationFiles
+
+        files = EvaluationFiles(s.files, s.n, s.min_share)
+
+        def find(problem: Problem) -> str | None:
+            overlap = files.overlap(problem)
+            return None if overlap is None else overlap.reason
+
+        return find
 
     def _own_id(self, owners: dict[str, int], problem: Problem, line: int) -> None:
         known = owners.setdefault(problem.id, line)
@@ -139,7 +166,7 @@ class ProblemSource:
             report.rows += 1
             try:
                 problem = make_problem(row, s, self.checker.columns)
-                if error := self.checker.gold_error(problem):
+                if problem.answer is not None and (error := self.checker.gold_error(problem)):
                     raise DataError(row.file, error, line=row.line, field=s.answer)
             except DataError as error:
                 if s.on_bad_row == "error":
@@ -155,15 +182,15 @@ def read_problems(settings: ProblemSettings, checker: Checker) -> tuple[list[Pro
     return list(source), source.report
 
 
-def _fingerprint(answer: str) -> int:
-    return int(content_id(" ".join(answer.split())), 16)
+def _fingerprint(answer: str | None) -> int:
+    return int(content_id(None if answer is None else " ".join(answer.split())), 16)
 
 
 def make_problem(row: Row, settings: ProblemSettings, columns: Sequence[str] = ()) -> Problem:
     """Map one row; `columns` are read besides those of the settings. Raises DataError naming file, line and field."""
     question = _text(row, settings.question)
-    answer = _text(row, settings.answer)
-    if settings.answer_pattern is not None:
+    answer = None if settings.answer is None else _text(row, settings.answer)
+    if answer is not None and settings.answer_pattern is not None:
         found = re.findall(f"(?m){settings.answer_pattern}", answer)
         if not found:
             raise DataError(

@@ -34,20 +34,18 @@ class Prompt:
         except TemplateSyntaxError as error:
             raise ConfigError(f"prompt {path}:{error.lineno}: {error.message}") from error
 
-    def fill(self, problem: Problem, **values: str) -> str:
-        """Fill in the problem's fields, its extra columns and `values`. Raises ConfigError for an unknown variable."""
-        fields = {
-            **problem.extras,
-            "question": problem.question,
-            "answer": problem.answer,
-            "rationale": problem.rationale,
-        }
+    def fill(self, problem: Problem, *, gold: bool = False, **values: object) -> str:
+        """Fill in the question, the extra columns and `values`; gold answer and rationale only where `gold` says so.
+
+        Raises ConfigError for a variable that is none of these, with their list.
+        """
+        shown = {"answer": problem.answer, "rationale": problem.rationale} if gold else {}
+        fields = {**problem.extras, "question": problem.question, **shown, **values}
         try:
-            return self._template.render({**fields, **values}).strip()
+            return self._template.render(fields).strip()
         except TemplateError as error:
-            raise ConfigError(
-                f"prompt {self.path}: {error}; it can use {', '.join(sorted({**fields, **values}))}"
-            ) from error
+            hidden = "" if gold else " (the gold answer is hidden here)"
+            raise ConfigError(f"prompt {self.path}: {error}; it can use {', '.join(sorted(fields))}{hidden}") from error
 
 
 class Prompts:

@@ -12,7 +12,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,15 +26,20 @@ from pipeline.correct import Ladder, find_mistakes
 from pipeline.engines.base import Engine, finish_all
 from pipeline.errors import DataError, StoppedEarly
 from pipeline.export import export_pairs
+from pipeline.formats import find_format
 from pipeline.meter import Meter
-from pipeline.pair import Pairing
+from pipeline.pair import Pairing, pass_rate
 from pipeline.problems import ProblemSource, ReadReport, read_problems
 from pipeline.prompts import Prompts
+from pipeline.ranking import rank_attempts
+from pipeline.rungs import best_worst
 from pipeline.rungs.base import Sources
 from pipeline.sample import Sampler, make_conversation
+from pipeline.selecting import Placed, read_pairs, select_pairs
 from pipeline.store import OrderedLines, RunFolder, write_file
 from pipeline.summary import Summary, Tally, count_use
 from pipeline.types import Attempt, Problem, content_id
+from pipeline.views import Reviser
 
 T = TypeVar("T")
 
@@ -62,44 +67,79 @@ class Stages:
     checker: Checker
     checker_fingerprint: JsonValue
     sampler: Sampler
-    ladder: Ladder
     prompts: Prompts
     settings: RunSettings
     folder: RunFolder
     tally: Tally
-    pair_settings: str
+    ladder: Ladder = field(init=False)
+    """There once the student's answer format is known: `prepare`."""
+    pair_settings: str = field(init=False)
+    reviser: Reviser | None = field(init=False, default=None)
 
-    async def sample_group(self, group: Sequence[tuple[int, Problem]]) -> dict[int, list[int]]:
+    async def prepare(self, groups: Iterable[Sequence[Problem]]) -> None:
+        """Ask the student the first groups, until its answer format is known; then everything behind it is ready."""
+        s = self.settings
+        found = await find_format(s.format, s.cleanups, self.sampler, groups, self.folder.path / "format.json")
+        self.tally.format = found
+        journal = self.folder.corrections
+        self.ladder = Ladder(s.correct, self.checker, self.checker_fingerprint, s.cleanups, found.format, journal)
+        shown = s.pair.model_dump(mode="json", exclude={"select"})
+        self.pair_settings = content_id(self.sampler.settings, self.ladder.settings, shown)
+        if "revise" in s.pair.views:
+            prompt = self.prompts.load(s.pair.revise.prompt)
+            student, tries = self.engines["student"], self.folder.second_tries
+            self.reviser = Reviser(s.pair, prompt, student, s.sample.params, self.checker, tries)
+
+    async def sample_group(self, group: Sequence[tuple[int, Problem]]) -> dict[int, Placed]:
         """Sample a group of numbered problems, then take each through the rest; where each one's pairs are."""
         with self.tally.timed("sample"):
             sampled = await self.sampler.sample([problem for _, problem in group])
         calls = (self.finish_problem(n, problem, tries) for (n, problem), tries in zip(group, sampled, strict=True))
         finished = await finish_all(calls)
-        return {n: places for (n, _), places in zip(group, finished, strict=True) if places}
+        return {n: placed for (n, _), placed in zip(group, finished, strict=True) if placed.offsets}
 
-    def sources(self, attempts: Sequence[Attempt]) -> Sources:
+    def sources(self, problem: Problem, attempts: Sequence[Attempt]) -> Sources:
         """What the rungs may draw on for one problem."""
-        teachers = {name: self.engines[name] for name in self.settings.teachers}
-        return Sources(teachers, self.prompts, attempts)
+        teachers = self.settings.teachers
+        return Sources(
+            teachers={name: self.engines[name] for name in teachers},
+            prompts=self.prompts,
+            attempts=attempts,
+            student=self.engines["student"],
+            conversation=make_conversation(self.sampler.prompt, problem),
+            student_params=self.settings.sample.params,
+            format=self.ladder.target,
+            enforces_schema=frozenset(name for name, engine in teachers.items() if engine.enforces_schema),
+        )
 
-    async def finish_problem(self, number: int, problem: Problem, attempts: Sequence[Attempt]) -> list[int]:
+    def judge(self, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+        """The attempts with the verdicts that count: the checker's, or where it only scores, the ranks'."""
+        ranking = next((rung for rung in self.settings.rungs if isinstance(rung, best_worst.Settings)), None)
+        return attempts if ranking is None else rank_attempts(attempts, ranking.margin, ranking.worst)
+
+    async def finish_problem(self, number: int, problem: Problem, attempts: Sequence[Attempt]) -> Placed:
         """From graded attempts to pairs: every mistake is corrected and paired, or refused with a finding."""
         self.tally.count_attempts(number, attempts)
-        sources = self.sources(attempts)
-        limit = self.settings.pair.max_per_problem
-        conversation = make_conversation(self.sampler.prompt, problem)
-        pairing = Pairing(conversation, self.settings.cleanups, limit, self.pair_settings)
-        pairs = []
-        for mistake in find_mistakes(problem, attempts):
+        attempts = self.judge(attempts)
+        sources, rate, s = self.sources(problem, attempts), pass_rate(attempts), self.settings
+        pairing = Pairing(sources.conversation, s.pair, self.pair_settings, rate, s.format.mismatch)
+        direct = []
+        for mistake in pairing.arrange(find_mistakes(problem, attempts)):
             pair = pairing.refuse(mistake)
             if pair is None:
                 with self.tally.timed("correct"):
                     tries = await self.ladder.correct(mistake, sources)
-                self.tally.count_corrections(tries)
+                self.tally.count_corrections(number, tries)
                 pair = pairing.pair(mistake, tries)
-            pairs.append(pair)
-        self.tally.count_pairs(pairs)
-        return self.folder.pairs.append(pairs)
+            direct.append(pair)
+        pairs = [pair for pair in direct if pair.dropped_by is not None or "direct" in s.pair.views]
+        if self.reviser is not None:
+            asked = sources.conversation
+            pairs += await self.reviser.pairs(problem, asked, attempts, direct, self.pair_settings)
+        self.tally.count_pairs(len(direct), pairs)
+        topic = s.pair.select.topic
+        value = None if topic is None else problem.extras.get(topic)
+        return Placed(self.folder.pairs.append(pairs), rate, None if value is None else str(value))
 
 
 async def build(settings: RunSettings, progress: Progress = QUIET) -> Summary:
@@ -113,32 +153,36 @@ async def build(settings: RunSettings, progress: Progress = QUIET) -> Summary:
         problems, access, folder, tally = stages.problems, stages.access, stages.folder, stages.tally
         write_file(folder.path / "config.yaml", dump_settings(settings))
         progress.watch(tally, access.meters)
-        pairs_at: dict[int, list[int]] = {}
+        placed: dict[int, Placed] = {}
         done = 0
 
         async def build_group(group: Sequence[tuple[int, Problem]]) -> None:
             nonlocal done
-            pairs_at.update(await stages.sample_group(group))
+            placed.update(await stages.sample_group(group))
             done += len(group)
             progress("problems", done, len(problems))
 
         progress("problems", 0, len(problems))
         group_size = stages.engines["student"].group_size
         groups = cut_groups(enumerate(problems), group_size)
+        first = ([problem for _, problem in group] for group in cut_groups(enumerate(problems), group_size))
         at_once = max(2, under_way(settings, stages.engines.values()) // group_size)
         try:
             with finish_on_interrupt(access):
+                await stages.prepare(first)
                 await run_bounded(groups, build_group, at_once)
         except StoppedEarly as error:
             raise StoppedEarly(f"{error} ({done:,} of {len(problems):,} problems are done)") from error
 
         with tally.timed("export"):
+            left = select_pairs(settings.pair, folder, placed)
+            tally.count_left(left.values())
             summary = tally.summarize(settings, len(problems), problems.report)
-            in_order = (folder.pairs.read_at(place) for number in sorted(pairs_at) for place in pairs_at[number])
-            summary.splits = export_pairs(in_order, folder.path / "dataset", settings.export, card_lines(summary))
+            chosen = (pair for pair, _ in read_pairs(folder, placed) if pair.id not in left)
+            summary.splits = export_pairs(chosen, folder.path / "dataset", settings.export, card_lines(summary))
         summary.usage = count_use(access.meters, access.spent())
         write_left_out(settings, problems.report)
-        tally.undecided.write()
+        tally.write()
     summary.seconds = {stage: round(spent, 3) for stage, spent in tally.seconds.items()}
     summary.seconds["total"] = round(time.perf_counter() - started, 3)
     summary.settings = {
@@ -169,29 +213,15 @@ async def open_stages(settings: RunSettings, folder: Path) -> AsyncIterator[Stag
         checker = await stack.enter_async_context(settings.checker.connect(engines.__getitem__, prompts))
         problems = ProblemSource(settings.problems, checker)
         journals = stack.enter_context(RunFolder(folder))
-        tally = Tally(stack.enter_context(OrderedLines(folder / "unknown.jsonl")))
+        unknown, objections = (OrderedLines(folder / f"{name}.jsonl") for name in ("unknown", "objections"))
+        tally = Tally(stack.enter_context(unknown), stack.enter_context(objections))
         tally.seconds["read"] = time.perf_counter() - started
         access = await stack.enter_async_context(open_access(settings))
         engines.update(await access.open_all(settings.engines))
         fingerprint = settings.checker.fingerprint(engines.__getitem__, prompts)
         prompt = prompts.load(settings.sample.prompt)
         sampler = Sampler(engines["student"], checker, prompt, settings.sample, fingerprint, journals.attempts)
-        ladder = Ladder(settings.rungs, checker, fingerprint, settings.cleanups, journals.corrections)
-        pair_settings = content_id(sampler.settings, ladder.settings, settings.pair.model_dump(mode="json"))
-        yield Stages(
-            problems,
-            access,
-            engines,
-            checker,
-            fingerprint,
-            sampler,
-            ladder,
-            prompts,
-            settings,
-            journals,
-            tally,
-            pair_settings,
-        )
+        yield Stages(problems, access, engines, checker, fingerprint, sampler, prompts, settings, journals, tally)
 
 
 def open_access(settings: RunSettings) -> Access:
@@ -251,6 +281,7 @@ def dump_settings(settings: RunSettings) -> str:
 def write_left_out(settings: RunSettings, report: ReadReport) -> None:
     """`left_out.jsonl`: the rows and questions that are no problems of this run, and why."""
     out = [{"bad_row": message} for message in report.bad_rows] + [{"conflicting": told} for told in report.conflicting]
+    out += [{"contaminated": told} for told in report.contaminated]
     write_file(
         settings.run_dir / "left_out.jsonl", "".join(json.dumps(told, ensure_ascii=False) + "\n" for told in out)
     )
@@ -264,6 +295,7 @@ def card_lines(summary: Summary) -> list[str]:
         f"From {summary.problems} problems and {summary.attempts} attempts of the student: {summary.correct} correct, "
         f"{summary.wrong} wrong, {summary.unknown} unknown, {summary.failed} failed.",
         f"Chosen texts by rung: {rungs}.",
+        *([f"Teachers objected instead of correcting: {_listed(summary.objections)}."] if summary.objections else []),
         *(
             f"Called {first} by the first checker; by the second: {_listed(told)}."
             for first, told in summary.second_opinions.items()
@@ -283,11 +315,11 @@ def check_gold(settings: RunSettings) -> list[str]:
     async def check() -> list[str]:
         async with settings.checker.create() as checker:
             problems, report = read_problems(settings.problems, checker)
-            for problem in problems:
-                grade = await checker.check_answer(problem, problem.answer)
+            for problem in problems if settings.problems.answer is not None else ():
+                grade = await checker.check_answer(problem, problem.gold)
                 if grade.verdict != "correct":
                     file, _, line = problem.source.rpartition(":")
-                    why = f"the checker calls the gold answer {problem.answer!r} itself {grade.verdict}: {grade.reason}"
+                    why = f"the checker calls the gold answer {problem.gold!r} itself {grade.verdict}: {grade.reason}"
                     raise DataError(file, why, line=int(line), field=settings.problems.answer)
             return [
                 f"{len(problems)} problems, every gold answer is read by the checker",

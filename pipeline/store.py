@@ -170,10 +170,11 @@ class RunFolder:
         self.attempts = Journal(path / "attempts.jsonl", Attempt)
         self.corrections = Journal(path / "corrections.jsonl", Correction)
         self.pairs = Journal(path / "pairs.jsonl", Pair)
+        self.second_tries = Journal(path / "second_tries.jsonl", Attempt)
 
     def __enter__(self) -> RunFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for journal in (self.attempts, self.corrections, self.pairs):
+        for journal in (self.attempts, self.corrections, self.pairs, self.second_tries):
             journal.close()

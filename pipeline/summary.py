@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from pydantic import BaseModel
 
+from pipeline.answer_format.form import Detected
 from pipeline.cache import Paid
 from pipeline.config import RunSettings
-from pipeline.correct import is_accepted
 from pipeline.grade import TRUNCATED, rejected_contamination
 from pipeline.meter import Meter
 from pipeline.opinions import ASSUMED, FalseNegativeRate, SecondOpinions
 from pipeline.problems import ReadReport
+from pipeline.selecting import Left
 from pipeline.store import OrderedLines
 from pipeline.types import Attempt, Correction, Pair
 
@@ -41,13 +42,20 @@ class EngineUse(BaseModel):
 
 
 class Summary(BaseModel):
-    """`summary.json`. attempts = correct + wrong + unknown + failed; mistakes = pairs = kept + dropped."""
+    """`summary.json`. attempts = correct + wrong + unknown + failed; pairs = kept + dropped.
+
+    With the view `direct` alone, mistakes = pairs.
+    """
 
     problems: int = 0
     rows: int = 0
     bad_rows: int = 0
     duplicates: int = 0
     conflicting: int = 0
+    contaminated: int = 0
+    """Problems left out since they overlap with evaluation files."""
+    format: Detected | None = None
+    """The student's answer format, with the shares of texts that have each trait."""
     attempts: int = 0
     correct: int = 0
     wrong: int = 0
@@ -62,9 +70,15 @@ class Summary(BaseModel):
     tries: dict[str, int] = {}
     """Texts asked for or looked up, by rung."""
     corrections: dict[str, int] = {}
-    """Accepted ones, by rung."""
+    """Mistakes that were corrected, by the rung whose text won."""
+    objections: dict[str, int] = {}
+    """What teachers objected instead of correcting; each stands in objections.jsonl."""
+    repaired: int = 0
+    """Tries whose reply had to be asked for again, since it could not be read."""
     pairs: int = 0
     kept: int = 0
+    views: dict[str, int] = {}
+    """Kept pairs, by view."""
     dropped: dict[str, int] = {}
     """Pairs dropped, by the rule that dropped them."""
     splits: dict[str, int] = {}
@@ -85,7 +99,7 @@ class Summary(BaseModel):
 class Tally:
     """Counts as the problems go by."""
 
-    def __init__(self, undecided: OrderedLines) -> None:
+    def __init__(self, undecided: OrderedLines, objected: OrderedLines) -> None:
         self.verdicts: Counter[str] = Counter()
         self.tries: Counter[str] = Counter()
         self.corrections: Counter[str] = Counter()
@@ -96,8 +110,13 @@ class Tally:
         self.first_failure: str | None = None
         self.failing = "student"
         """Whose request the first failure was."""
-        self.undecided = undecided
-        """Every attempt that is neither correct nor wrong, with its reason: `unknown.jsonl`."""
+        self.undecided, self.objected = undecided, objected
+        """`unknown.jsonl`: every attempt that is neither correct nor wrong, with its reason; `objections.jsonl`: what
+        teachers objected instead of correcting."""
+        self.objections: Counter[str] = Counter()
+        self.views: Counter[str] = Counter()
+        self.repaired = 0
+        self.format: Detected | None = None
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -129,20 +148,38 @@ class Tally:
             elif self.first_failure is None:
                 self.first_failure, self.failing = a.failure, "student" if a.completion is None else "checker"
 
-    def count_corrections(self, tries: Sequence[Correction]) -> None:
-        """Count tries and accepted ones by rung."""
+    def count_corrections(self, number: int, tries: Sequence[Correction]) -> None:
+        """Count the tries at a mistake of problem `number`: by rung, those that won, objections, repairs, failures."""
         for c in tries:
             self.tries[c.rung] += 1
-            self.corrections[c.rung] += is_accepted(c)
+            self.corrections[c.rung] += c.won
+            self.repaired += c.repaired
+            if c.objection is not None:
+                self.objections[c.objection] += 1
+                keys = {"problem_id", "mistake_id", "id", "rung", "teacher", "objection", "diagnosis"}
+                self.objected.add(number, self.objections.total(), c.model_dump_json(include=keys))
 
-    def count_pairs(self, pairs: Sequence[Pair]) -> None:
-        """Count mistakes by what became of them."""
-        self.mistakes += len(pairs)
+    def count_pairs(self, mistakes: int, pairs: Sequence[Pair]) -> None:
+        """Count a problem's mistakes, and pairs by what became of them."""
+        self.mistakes += mistakes
         for pair in pairs:
             if pair.dropped_by is None:
                 self.kept += 1
+                self.views[pair.view] += 1
             else:
                 self.dropped[pair.dropped_by] += 1
+
+    def count_left(self, pairs: Iterable[Left]) -> None:
+        """Count pairs that the selection over the whole data set leaves out."""
+        for left in pairs:
+            self.kept -= 1
+            self.views[left.view] -= 1
+            self.dropped[left.finding.rule] += 1
+
+    def write(self) -> None:
+        """Write the files of what was counted one by one."""
+        self.undecided.write()
+        self.objected.write()
 
     def summarize(self, settings: RunSettings, problems: int, report: ReadReport) -> Summary:
         """The account so far."""
@@ -170,10 +207,15 @@ class Tally:
             truncated=self.truncated,
             failed=self.verdicts["failed"],
             second_opinions=self.opinions.table,
+            contaminated=len(report.contaminated),
+            format=self.format,
             mistakes=self.mistakes,
             tries=dict(self.tries),
             corrections={rung: n for rung, n in self.corrections.items() if n},
-            pairs=self.mistakes,
+            objections=dict(self.objections),
+            repaired=self.repaired,
+            pairs=self.kept + self.dropped.total(),
+            views={view: n for view, n in self.views.items() if n},
             kept=self.kept,
             dropped=dict(self.dropped),
             rejected_contamination=round(contamination, 4),

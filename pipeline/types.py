@@ -15,6 +15,7 @@ Scalar = str | int | float | bool | None
 Extra = Scalar | tuple[str, ...]
 Verdict = Literal["correct", "wrong", "unknown"]
 Objection = Literal["attempt_right", "gold_wrong"]
+View = Literal["direct", "revise"]
 FinishReason = Literal["stop", "length", "content_filter"]
 
 
@@ -35,7 +36,8 @@ class Problem(Record):
 
     id: str
     question: str
-    answer: str
+    answer: str | None
+    """The gold answer; None where the data has no ground truth."""
     rationale: str | None = None
     """The data set's own worked solution, where it has one."""
     system: str | None = None
@@ -43,6 +45,13 @@ class Problem(Record):
     """Further input columns, for the prompt templates and the checker."""
     source: str = ""
     """`file:line` it was read from, for messages."""
+
+    @property
+    def gold(self) -> str:
+        """The gold answer, for what cannot do without one."""
+        if self.answer is None:
+            raise ValueError(f"{self.source or self.id}: the problem has no gold answer")
+        return self.answer
 
 
 class Message(Record):
@@ -60,6 +69,8 @@ class SamplingParams(Record):
     max_tokens: int = 512
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    json_schema: str | None = None
+    """A JSON schema that the server makes the text follow; only for engines that enforce one."""
 
 
 class Usage(Record):
@@ -67,6 +78,13 @@ class Usage(Record):
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        """The tokens of both."""
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+        )
 
 
 class Completion(Record):
@@ -129,6 +147,7 @@ class Mistake(Record):
     attempt_id: str
     text: str
     extracted: str | None
+    score: float | None = None
 
 
 class Correction(Record):
@@ -145,14 +164,29 @@ class Correction(Record):
     """Whether the writer saw the gold answer."""
     prompt_hash: str | None
     text: str | None
+    """The text as it would be chosen: cleaned, and in the student's answer format."""
     completion: Completion | None
-    """What the teacher answered, with usage; None where no teacher was asked or none answered."""
+    """What the writer answered at last, word for word; None where none was asked or none answered."""
+    usage: Usage = Usage()
+    """Of all requests of this try: locating, writing, repairing."""
     grade: Grade | None
     failure: str | None = None
+    won: bool = False
+    """Whether this is the text that corrects the mistake."""
     objection: Objection | None = None
     """What the writer objected instead of correcting: the attempt is right, or the gold answer looks wrong."""
+    diagnosis: str | None = None
+    """What went wrong, in the words of the teacher or of the recomputation."""
+    first_wrong_step: int | None = None
+    """Index of the step with which the mistake begins, where it was looked for; 0 is the first."""
+    repaired: bool = False
+    """Whether a malformed reply had to be asked for again."""
+    format_mismatch: tuple[str, ...] = ()
+    """What of the student's answer format the text does not follow."""
     edit_ratio: float | None = None
     """1 - similarity to the mistake, 0 for identical texts (difflib ratio over words)."""
+    log_prob: float | None = None
+    """Mean log-prob of the text's tokens under the student in nats, where texts are chosen by it."""
 
 
 class Finding(Record):
@@ -175,14 +209,18 @@ class Pair(Record):
     prompt: tuple[Message, ...]
     rejected: str
     chosen: str | None
-    answer: str
+    answer: str | None
     rejected_answer: str | None
+    chosen_score: float | None = None
+    rejected_score: float | None = None
     correction_id: str | None = None
     rung: str | None = None
     teacher: str | None = None
     gold_visible: bool | None = None
     edit_ratio: float | None = None
-    view: Literal["direct", "revise"] = "direct"
+    view: View = "direct"
+    confirms: bool = False
+    """For `revise`: the attempt in the prompt is right, and `chosen` keeps it."""
     findings: tuple[Finding, ...] = ()
 
     @property

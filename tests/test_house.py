@@ -34,8 +34,17 @@ def test_a_components_file_name_is_its_name_in_configurations(kind: str, name: s
 
 def test_every_setting_has_its_meaning_beside_it() -> None:
     from errata.config import ErrataSettings, SftSettings, TrainSettings
-    from pipeline.config import EvaluateSettings, ExportSettings, PairSettings, SampleSettings
+    from pipeline.config import (
+        CorrectSettings,
+        EvaluateSettings,
+        ExportSettings,
+        FormatSettings,
+        PairSettings,
+        ReviseSettings,
+        SampleSettings,
+    )
     from pipeline.problems import ProblemSettings
+    from pipeline.select.settings import DecontaminateSettings, EvaluationFile, SelectSettings
 
     components = [load_component(kind, name).Settings for kind in KINDS for name in available(kind)]
     sections = [
@@ -47,6 +56,12 @@ def test_every_setting_has_its_meaning_beside_it() -> None:
         PairSettings,
         SampleSettings,
         ProblemSettings,
+        CorrectSettings,
+        FormatSettings,
+        ReviseSettings,
+        SelectSettings,
+        EvaluationFile,
+        DecontaminateSettings,
     ]
     tags = set(KINDS.values())
     for model in (*sections, *components):

@@ -15,6 +15,7 @@ import json
 import math
 import random
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -45,6 +46,11 @@ def train_tokenizer(vocab_size: int = 512) -> PreTrainedTokenizerFast:
         vocab_size=vocab_size, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
     )
     tokenizer.train_from_iterator(texts, trainer)
+    return wrap_tokenizer(tokenizer)
+
+
+def wrap_tokenizer(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
+    """The tokenizer as transformers has it, with the chat template and padding on the left."""
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=PAD, eos_token=END, padding_side="left")
     fast.chat_template = CHAT_TEMPLATE
     return fast
@@ -78,9 +84,14 @@ def make_batch(tokenizer, stream, rng, size, wrong):
         prompt = tokenizer(f"<|user|>{story.question}<|end|><|assistant|>")["input_ids"]
         completion = tokenizer(f"{solution}<|end|>")["input_ids"]
         rows.append((prompt, completion))
+    return pad_rows(rows)
+
+
+def pad_rows(rows: list[tuple[list[int], list[int]]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and labels, [rows, longest], of (prompt, completion) token lists; labels are -100 off the completions."""
     width = max(len(p) + len(c) for p, c in rows)
-    ids = torch.full((size, width), SPECIAL.index(PAD))
-    labels = torch.full((size, width), -100)
+    ids = torch.full((len(rows), width), SPECIAL.index(PAD))
+    labels = torch.full((len(rows), width), -100)
     for i, (p, c) in enumerate(rows):
         ids[i, : len(p) + len(c)] = torch.tensor(p + c)
         labels[i, len(p) : len(p) + len(c)] = torch.tensor(c)
@@ -88,14 +99,26 @@ def make_batch(tokenizer, stream, rng, size, wrong):
 
 
 def run_phase(model, tokenizer, *, seed, steps, lr, wrong, size=32):
-    """AdamW with 100 warm-up steps and a cosine to zero; right padding needs no mask under a causal model."""
+    """Supervised training on the stories of one stream."""
     rng, stream = random.Random(seed), world.stories(seed)
+    batches = (make_batch(tokenizer, stream, rng, size, wrong) for _ in itertools.count())
+    for _ in optimise(model, batches, name=seed, steps=steps, lr=lr):
+        pass
+
+
+def optimise(
+    model: Qwen3ForCausalLM, batches: Iterator[tuple[torch.Tensor, torch.Tensor]], *, name: str, steps: int, lr: float
+) -> Iterator[int]:
+    """AdamW with 100 warm-up steps and a cosine to zero; yields each step's number once it is made.
+
+    Right padding needs no mask under a causal model.
+    """
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.01, betas=(0.9, 0.98))
     shape = lambda s: min(1.0, (s + 1) / 100) * 0.5 * (1 + math.cos(math.pi * s / steps))  # noqa: E731
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, shape)
     started = time.time()
     for step in range(steps):
-        ids, labels = make_batch(tokenizer, stream, rng, size, wrong)
+        ids, labels = next(batches)
         loss = model(input_ids=ids, labels=labels).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -103,7 +126,8 @@ def run_phase(model, tokenizer, *, seed, steps, lr, wrong, size=32):
         schedule.step()
         optimizer.zero_grad()
         if step % 100 == 0 or step == steps - 1:
-            print(f"{seed} step {step} loss {loss.item():.4f} ({time.time() - started:.0f} s)", flush=True)
+            print(f"{name} step {step} loss {loss.item():.4f} ({time.time() - started:.0f} s)", flush=True)
+        yield step
 
 
 def greedy_accuracy(model, tokenizer, count=300, seed="pretrain-test") -> float:

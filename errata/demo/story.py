@@ -7,6 +7,7 @@ import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from rich.columns import Columns
 from rich.panel import Panel
@@ -20,12 +21,13 @@ from pipeline.loading import load_settings, parse_overrides
 from pipeline.store import write_file
 
 HERE = Path(__file__).parent
+Teacher = Literal["model", "reference"]
 PROBLEMS, HELD_OUT = 400, 500
 
 
-def tell(runs_dir: Path, options: Sequence[str], *, as_json: bool) -> int:
+def tell(runs_dir: Path, options: Sequence[str], *, teacher: Teacher = "model", as_json: bool) -> int:
     """Run the demo; returns the exit code."""
-    settings = make_settings(runs_dir, options)
+    settings = make_settings(runs_dir, options, teacher)
     write_problems(settings)
 
     def say(line: str) -> None:
@@ -42,6 +44,10 @@ def tell(runs_dir: Path, options: Sequence[str], *, as_json: bool) -> int:
     if not as_json:
         print_summary(summary)
         show_pairs(settings)
+    corrected = sum(summary.corrections.values())
+    distinct = summary.mistakes - summary.dropped.get("repeated_mistake", 0)
+    who = "A small teacher model corrects" if teacher == "model" else "Worked solutions correct"
+    say(f"{who} {corrected} of {distinct} distinct mistakes.")
     say(f"[bold]2. The corrections teach.[/] DPO trains the student on {summary.splits.get('train', 0)} pairs.")
 
     from errata.training import train
@@ -67,15 +73,22 @@ def tell(runs_dir: Path, options: Sequence[str], *, as_json: bool) -> int:
     return 0
 
 
-def make_settings(runs_dir: Path, options: Sequence[str]) -> ErrataSettings:
-    """The demo's settings with its paths filled in; dotted options win."""
+def make_settings(runs_dir: Path, options: Sequence[str], teacher: Teacher = "model") -> ErrataSettings:
+    """The demo's settings with its paths filled in; dotted options win.
+
+    `teacher`: the shipped model corrects the mistakes, or the worked solutions (`reference`) do.
+    """
     data = runs_dir / "demo" / "data"
-    paths = {
+    paths: dict[str, object] = {
         "runs_dir": str(runs_dir),
         "problems": {"path": str(data / "problems.jsonl")},
         "student": {"model": str(HERE / "student")},
+        "teachers": {"teacher": {"model": str(HERE / "teacher")}},
+        "prompts": str(HERE / "prompts"),
         "evaluate": {"problems": {"path": str(data / "heldout.jsonl")}},
     }
+    if teacher == "reference":
+        paths["correct"] = {"rungs": [{"rung": "reference"}]}
     overrides = parse_overrides(options)
     return load_settings(HERE / "demo.yaml", _merge(paths, overrides), ErrataSettings)
 

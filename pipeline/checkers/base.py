@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import JsonValue, model_validator
 
@@ -70,6 +70,15 @@ class Checker(ABC):
 
 class CheckerSettings(Settings, ABC):
     """Base of every checker's settings."""
+
+    needs_gold: ClassVar[bool] = True
+    """Whether it cannot decide without a gold answer."""
+
+    @property
+    def name(self) -> str:
+        """The checker's name in settings."""
+        checker: str = self.checker  # type: ignore[attr-defined]  # every checker's Literal name
+        return checker
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -69,14 +69,14 @@ class Choice(Checker):
         options = self.options(problem)
         if len(options) > len(LETTERS):
             return f"checker 'choice' reads {len(LETTERS)} options at most, there are {len(options)}"
-        if read_gold(problem.answer, options):
+        if read_gold(problem.gold, options):
             return None
         which = f"neither a letter up to {LETTERS[len(options) - 1]} nor an option's text" if options else "no letter"
-        return f"checker 'choice': the gold answer {problem.answer[:80]!r} is {which}"
+        return f"checker 'choice': the gold answer {problem.gold[:80]!r} is {which}"
 
     async def check(self, problem: Problem, text: str) -> Grade:
         options = self.options(problem)
-        gold = read_gold(problem.answer, options)
+        gold = read_gold(problem.gold, options)
         found = find_claim(after_thinking(text), reader_of(options), self.settings, several=len(gold) > 1)
         if found is None:
             return Grade(verdict="unknown", extracted=None, reason="no option is named as the answer")
@@ -87,7 +87,7 @@ class Choice(Checker):
         found = read_statement(reader_of(options), answer)
         if found is None:
             return Grade(verdict="unknown", extracted=answer[:80], reason=f"names no option: {answer[:80]!r}")
-        return _compare(found, read_gold(problem.answer, options))
+        return _compare(found, read_gold(problem.gold, options))
 
 
 def _compare(found: Claim, gold: set[str]) -> Grade:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pipeline.checkers.base import Checker, CheckerSettings
 from pipeline.settings import import_function
@@ -18,6 +18,7 @@ Function = Callable[[Problem, str], Verdict | Awaitable[Verdict]]
 class Settings(CheckerSettings):
     """Where the function is."""
 
+    needs_gold: ClassVar[bool] = False
     checker: Literal["custom"] = "custom"
     function: str
     """`package.module:function`."""

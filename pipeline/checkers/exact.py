@@ -45,18 +45,18 @@ class Exact(Checker):
         self.settings = settings
 
     def gold_error(self, problem: Problem) -> str | None:
-        if not self._plain(problem.answer):
-            return f"checker 'exact': nothing is left of the gold answer {problem.answer!r}"
+        if not self._plain(problem.gold):
+            return f"checker 'exact': nothing is left of the gold answer {problem.gold!r}"
         return None
 
     async def check(self, problem: Problem, text: str) -> Grade:
         found = [text.strip()] if self.settings.whole_text else self.settings.find_answers(text)
         if not found:
             return Grade(verdict="unknown", extracted=None, reason="no final answer found")
-        return self._compare(problem.answer, found)
+        return self._compare(problem.gold, found)
 
     async def check_answer(self, problem: Problem, answer: str) -> Grade:
-        return self._compare(problem.answer, [answer])
+        return self._compare(problem.gold, [answer])
 
     def _compare(self, gold: str, found: list[str]) -> Grade:
         read = {self._plain(answer) for answer in found}

@@ -90,7 +90,7 @@ class Judge(Checker):
         return None
 
     async def check_answer(self, problem: Problem, answer: str) -> Grade:
-        if answer.split() == problem.answer.split():
+        if answer.split() == problem.gold.split():
             return Grade(verdict="correct", extracted=answer, reason="judge: not asked, it is the gold answer itself")
         return await self.check(problem, answer)
 
@@ -130,9 +130,9 @@ def unfit(text: str) -> str | None:
 
 def make_questions(prompt: Prompt, problem: Problem, text: str, both_orders: bool) -> list[str]:
     """The judge's prompt in each order. The mark between the texts occurs in none of them, so none can end itself."""
-    texts = (problem.question, problem.answer, text)
+    texts = (problem.question, problem.gold, text)
     mark = f"={content_id(*texts)}="
     while any(mark in shown for shown in texts):
         mark = f"={content_id(mark)}="
     orders = ORDERS if both_orders else ORDERS[:1]
-    return [prompt.fill(problem, response=text, order=order, mark=mark) for order in orders]
+    return [prompt.fill(problem, gold=True, response=text, order=order, mark=mark) for order in orders]

@@ -88,8 +88,8 @@ class Math(Checker):
             self._pool = None
 
     def gold_error(self, problem: Problem) -> str | None:
-        if not problem.answer.strip(" \t\r\n$") or len(problem.answer) > MAX_LENGTH:
-            return f"checker 'math' cannot read the gold answer {problem.answer[:80]!r}"
+        if not problem.gold.strip(" \t\r\n$") or len(problem.gold) > MAX_LENGTH:
+            return f"checker 'math' cannot read the gold answer {problem.gold[:80]!r}"
         return None
 
     async def check(self, problem: Problem, text: str) -> Grade:
@@ -131,20 +131,20 @@ class Math(Checker):
         except Exception as error:  # a fault of the reader must not end a run; fuzzed texts look for this reason
             result = Comparison("unread", f"{INTERNAL}: {type(error).__name__}: {error}"[:120], statement.forms[0])
         if result.doubtful or result.outcome == "unread":
-            result = await self._read_again(problem.answer, result)
+            result = await self._read_again(problem.gold, result)
         verdict, why = VERDICTS.get(result.outcome, "unknown"), result.why
-        if verdict == "wrong" and not statement.is_sure_of(result.form, problem.answer):
+        if verdict == "wrong" and not statement.is_sure_of(result.form, problem.gold):
             verdict, why = "unknown", f"{why}; but the answer found is not sure to be the whole answer"
-        if verdict == "correct" and doubts.is_changed(statement.text, problem.answer):
+        if verdict == "correct" and doubts.is_changed(statement.text, problem.gold):
             verdict, why = "unknown", f"{why}; but words around it change it"
         if verdict == "correct" and statement.is_restricted(result.form):
             verdict, why = "unknown", f"{why}; but a restriction follows"
-        reason = f"{why} (gold: {problem.answer})"[:300]
+        reason = f"{why} (gold: {problem.gold})"[:300]
         return Grade(verdict=verdict, extracted=result.form[:MAX_LENGTH], reason=reason)
 
     def _compare(self, problem: Problem, statement: Statement) -> Comparison:
         """Compare a statement with the gold answer by our own reading."""
-        gold, forms = problem.answer, statement.forms
+        gold, forms = problem.gold, statement.forms
         if squeeze(gold) == squeeze(forms[0]):
             return Comparison("same", "the same text", forms[0])
         if len(forms[0]) > MAX_LENGTH:

@@ -114,7 +114,7 @@ class Settings(AnswerSettings):
 
     checker: Literal["numeric"] = "numeric"
     tolerance: float = 1e-6
-    """Relative difference up to which two numbers are the same."""
+    """Relative difference up to which two numbers are the same; whole numbers are compared exactly unless it is set."""
 
     def create(self) -> Checker:
         return Numeric(self)
@@ -127,15 +127,15 @@ class Numeric(Checker):
         self.settings = settings
 
     def gold_error(self, problem: Problem) -> str | None:
-        if read_number(problem.answer) is None:
-            return f"checker 'numeric' cannot read the gold answer {problem.answer!r} as a number"
+        if read_number(problem.gold) is None:
+            return f"checker 'numeric' cannot read the gold answer {problem.gold!r} as a number"
         return None
 
     async def check(self, problem: Problem, text: str) -> Grade:
-        return self.compare(problem.answer, text)
+        return self.compare(problem.gold, text)
 
     async def check_answer(self, problem: Problem, answer: str) -> Grade:
-        return self._compare_found(problem.answer, [answer])
+        return self._compare_found(problem.gold, [answer])
 
     def compare(self, answer: str, text: str) -> Grade:
         """Grade a text against a gold answer."""
@@ -179,4 +179,6 @@ class Numeric(Checker):
         return self._same(a.value, b.value)
 
     def _same(self, a: Fraction, b: Fraction) -> bool:
+        if a.denominator == b.denominator == 1 and "tolerance" not in self.settings.model_fields_set:
+            return a == b
         return abs(a - b) <= Fraction(self.settings.tolerance) * max(abs(a), abs(b))

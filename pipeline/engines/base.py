@@ -61,7 +61,7 @@ class Engine(ABC):
     async def complete(
         self, messages: Sequence[Message], *, n: int = 1, params: SamplingParams, offset: int = 0
     ) -> list[Completion]:
-        """Return up to `n` completions, at least one.
+        """Return up to `n` completions, at least one; a conversation that ends with an assistant's turn goes on there.
 
         A server may write fewer at a time, and recorded answers may be fewer; `CachedEngine` asks for the rest.
         Raises RequestFailed when this request failed for good, EngineUnusable when every request would.
@@ -70,6 +70,10 @@ class Engine(ABC):
     async def complete_many(self, requests: Sequence[Request]) -> list[list[Completion] | Exception]:
         """Complete a group; a request that failed has its RequestFailed in its place, the others go on."""
         return await settle(self.complete(r.messages, n=r.n, params=r.params, offset=r.offset) for r in requests)
+
+    async def score(self, messages: Sequence[Message], text: str) -> float:
+        """Mean log-prob in nats of the text's tokens as the answer; for engines whose settings say `scores`."""
+        raise NotImplementedError
 
     async def __aenter__(self) -> Self:
         return self
@@ -105,6 +109,8 @@ class EngineSettings(Settings, ABC):
 
     billed: ClassVar[bool] = False
     """Whether the engine's tokens count against the budget."""
+    scores: ClassVar[bool] = False
+    """Whether it can say how likely a given text is."""
 
     @abstractmethod
     def create(self) -> Engine:
@@ -114,6 +120,16 @@ class EngineSettings(Settings, ABC):
     def local_model(self) -> str | None:
         """Folder or hub id of the model that it loads itself, and that could be trained; None for one elsewhere."""
         return None
+
+    @property
+    def continues(self) -> bool:
+        """Whether it can go on from an assistant's turn that is begun."""
+        return False
+
+    @property
+    def enforces_schema(self) -> bool:
+        """Whether it makes a text follow `SamplingParams.json_schema`."""
+        return False
 
     @property
     def members(self) -> Mapping[str, EngineSettings]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -85,6 +86,11 @@ class Settings(Limits):
     """Cap on requests a minute."""
     tokens_per_minute: float | None = Field(default=None, gt=0)
     """Cap on tokens a minute, by a guess of each request's tokens."""
+    json_schema: bool = False
+    """Whether the server makes a text follow a JSON schema (`response_format`); `errata teachers` finds out."""
+    continuation: Literal["vllm", "prefix"] | None = None
+    """How the server goes on from an answer that is begun: `vllm` (`continue_final_message`: vLLM, SGLang), `prefix`
+    (a field of the message: DeepSeek's beta address, Mistral); null where it cannot."""
     input_price: float | None = Field(default=None, ge=0)
     """Price of a million prompt tokens, in the currency you like."""
     output_price: float | None = Field(default=None, ge=0)
@@ -117,6 +123,14 @@ class Settings(Limits):
         if not all(VARIABLE.fullmatch(name) for name in names):
             raise ValueError("must be the name of an environment variable that holds the key, not the key itself")
         return value
+
+    @property
+    def continues(self) -> bool:
+        return self.continuation is not None
+
+    @property
+    def enforces_schema(self) -> bool:
+        return self.json_schema
 
     def create(self) -> Engine:
         return Endpoint(self)
@@ -324,8 +338,18 @@ class Endpoint(Engine):
             "stop": list(params.stop) or None,
             "n": n if n > 1 else None,
         }
-        sent = {name: value for name, value in fields.items() if value is not None and name not in s.omit}
+        sent: dict[str, Any] = {
+            name: value for name, value in fields.items() if value is not None and name not in s.omit
+        }
         if "max_tokens" in sent:
             sent[s.token_limit_field] = sent.pop("max_tokens")
-        body = {"model": s.model, "messages": [m.model_dump() for m in messages], **sent}
-        return {**body, **s.extra_body}
+        turns: list[dict[str, Any]] = [m.model_dump() for m in messages]
+        if messages[-1].role == "assistant":
+            if s.continuation == "prefix":
+                turns[-1]["prefix"] = True
+            else:
+                sent |= {"continue_final_message": True, "add_generation_prompt": False}
+        if params.json_schema is not None:
+            schema = {"name": "reply", "strict": True, "schema": json.loads(params.json_schema)}
+            sent["response_format"] = {"type": "json_schema", "json_schema": schema}
+        return {"model": s.model, "messages": turns, **sent, **s.extra_body}

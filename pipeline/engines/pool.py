@@ -31,6 +31,14 @@ class Settings(EngineSettings):
     def members(self) -> Mapping[str, EngineSettings]:
         return self.endpoints
 
+    @property
+    def continues(self) -> bool:
+        return all(endpoint.continues for endpoint in self.endpoints.values())
+
+    @property
+    def enforces_schema(self) -> bool:
+        return all(endpoint.enforces_schema for endpoint in self.endpoints.values())
+
     def create(self) -> Engine:
         raise NotImplementedError("a pool is made of open members")
 

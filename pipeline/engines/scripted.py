@@ -58,6 +58,10 @@ class Settings(EngineSettings):
 
         return Scripted(reply, identity=f"scripted:{content_id(list(self.replies))}")
 
+    @property
+    def continues(self) -> bool:
+        return True  # what it is asked is the script's own business
+
     def check(self) -> None:
         if (self.function is None) == (not self.replies):
             raise ConfigError("scripted engine: give either replies or function")

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pipeline.engines.base import Engine, EngineSettings, Request
 from pipeline.errors import ConfigError, RequestFailed
@@ -30,6 +30,7 @@ LOADING = threading.Lock()
 class Settings(EngineSettings):
     """Which model, where, in what batches."""
 
+    scores: ClassVar[bool] = True
     engine: Literal["transformers"] = "transformers"
     model: str
     """A folder with weights, tokenizer and chat template, or a hub id."""
@@ -51,6 +52,10 @@ class Settings(EngineSettings):
     @property
     def local_model(self) -> str:
         return self.model
+
+    @property
+    def continues(self) -> bool:
+        return True
 
 
 @dataclass
@@ -173,11 +178,30 @@ class Transformers(Engine):
         return outcomes
 
     def _encode(self, messages: Sequence[Message]) -> list[int]:
+        """The prompt's ids; a begun answer's follow, tokenized apart, as a trainer tokenizes prompt and completion."""
+        begun = messages[-1].content if messages[-1].role == "assistant" else ""
+        asked = messages[:-1] if begun else messages
         rendered = self.tokenizer.apply_chat_template(
-            [m.model_dump() for m in messages], add_generation_prompt=True, tokenize=False
+            [m.model_dump() for m in asked], add_generation_prompt=True, tokenize=False
         )
         ids: list[int] = self.tokenizer(rendered, add_special_tokens=False)["input_ids"]
-        return ids
+        return ids + (self.tokenizer(begun, add_special_tokens=False)["input_ids"] if begun else [])
+
+    async def score(self, messages: Sequence[Message], text: str) -> float:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, self._score, tuple(messages), text)
+
+    def _score(self, messages: Sequence[Message], text: str) -> float:
+        import torch
+
+        prompt = self._encode(messages)
+        answer = [*self.tokenizer(text, add_special_tokens=False)["input_ids"], self.tokenizer.eos_token_id]
+        if len(prompt) + len(answer) > self.context:
+            raise RequestFailed(f"{len(prompt) + len(answer)} tokens exceed the model's context of {self.context}")
+        ids = torch.tensor([prompt + answer], device=self.model.device)
+        with torch.inference_mode():
+            logits = self.model(input_ids=ids).logits[0, len(prompt) - 1 : -1].float()
+        log_probs = logits.log_softmax(-1).gather(-1, ids[0, len(prompt) :, None])
+        return float(log_probs.mean())
 
     def _decode(self, lines: Sequence[Line], params: SamplingParams) -> list[Completion]:
         import torch

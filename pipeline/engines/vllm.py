@@ -100,6 +100,14 @@ class Settings(endpoint.Limits):
     def local_model(self) -> str:
         return self.model
 
+    @property
+    def continues(self) -> bool:
+        return True
+
+    @property
+    def enforces_schema(self) -> bool:
+        return True
+
     def create(self) -> Engine:
         return VLLM(self)
 
@@ -197,6 +205,7 @@ class Replica:
             base_url=f"http://127.0.0.1:{self.port}/v1",
             model="adapter" if s.adapter else "model",
             omit=() if seeds else ("seed",),
+            continuation="vllm",
             breaker_failures=1 << 30,  # a dead server is restarted, not waited for
             **s.model_dump(include=set(endpoint.Limits.model_fields) - {"breaker_failures"}),
         )

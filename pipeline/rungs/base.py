@@ -6,20 +6,39 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.engines.base import Engine
+from pipeline.answer_format.form import AnswerFormat
+from pipeline.engines.base import Engine, EngineSettings
+from pipeline.errors import ConfigError
 from pipeline.prompts import Prompts
 from pipeline.settings import Settings
-from pipeline.types import Attempt, Completion, Mistake, Objection, Record
+from pipeline.types import (
+    Attempt,
+    Completion,
+    Grade,
+    Message,
+    Mistake,
+    Objection,
+    Problem,
+    Record,
+    SamplingParams,
+    Usage,
+)
 
 
 class Draft(Record):
-    """A text that might become `chosen`, or the reason why there is none."""
+    """A text that might become `chosen`, or the reason why there is none; with both, the text is kept and refused."""
 
     text: str | None
     failure: str | None = None
     objection: Objection | None = None
     completion: Completion | None = None
+    usage: Usage = Usage()
     prompt_hash: str | None = None
+    diagnosis: str | None = None
+    first_wrong_step: int | None = None
+    repaired: bool = False
+    grade: Grade | None = None
+    """Where the text has been graded before; else the ladder does it."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +49,54 @@ class Sources:
     prompts: Prompts
     attempts: Sequence[Attempt]
     """All graded attempts at the mistake's problem."""
+    student: Engine
+    conversation: tuple[Message, ...]
+    """What the student was asked."""
+    student_params: SamplingParams
+    format: AnswerFormat
+    """How the student writes its answers."""
+    enforces_schema: frozenset[str] = frozenset()
+    """Names of the teachers whose servers make a text follow a JSON schema."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a rung's settings are checked against."""
+
+    prompts: Prompts
+    example: Problem
+    """A problem as the run's have it; without answer or rationale where its data have none."""
+    student: EngineSettings
+    teachers: Mapping[str, EngineSettings]
 
 
 class RungSettings(Settings, ABC):
     """Base of every rung's settings; `drafts` is the rung itself."""
 
     @property
+    def name(self) -> str:
+        """The rung's name in settings and records."""
+        rung: str = self.rung  # type: ignore[attr-defined]  # every rung's Literal name
+        return rung
+
+    @property
+    def on_policy(self) -> bool:
+        """Whether the text is the student's own, in its own words and format."""
+        return False
+
+    @property
     def gold_visible(self) -> bool:
         """Whether the writer of the text sees the gold answer."""
+        return False
+
+    @property
+    def needs_gold(self) -> bool:
+        """Whether there is nothing to write from without a gold answer."""
+        return self.gold_visible
+
+    @property
+    def needs_rationale(self) -> bool:
+        """Whether there is nothing to write from without the data's own worked solution."""
         return False
 
     @property
@@ -46,9 +105,16 @@ class RungSettings(Settings, ABC):
         return None
 
     @property
-    def prompt_name(self) -> str | None:
-        """The prompt file it fills, if any."""
-        return None
+    def written_for_us(self) -> bool:
+        """Whether a teacher writes the text: only then can it be told to leave something out."""
+        return self.teacher_name is not None
+
+    def check(self, needs: Needs) -> None:
+        """Look at what the rung cannot do without. Raises ConfigError."""
+        if self.needs_gold and needs.example.answer is None:
+            raise ConfigError(f"rung {self.name}: needs gold answers, and problems.answer is null; name their column")
+        if self.needs_rationale and needs.example.rationale is None:
+            raise ConfigError(f"rung {self.name}: needs worked solutions; name their column in problems.rationale")
 
     @abstractmethod
     def drafts(self, mistake: Mistake, sources: Sources) -> AsyncIterator[Draft]:

@@ -15,6 +15,10 @@ class Settings(RungSettings):
 
     rung: Literal["own_correct"] = "own_correct"
 
+    @property
+    def on_policy(self) -> bool:
+        return True
+
     async def drafts(self, mistake: Mistake, sources: Sources) -> AsyncIterator[Draft]:
         texts = dict.fromkeys(
             a.completion.text for a in sources.attempts if a.completion and a.grade and a.grade.verdict == "correct"

@@ -18,6 +18,10 @@ class Settings(RungSettings):
     def gold_visible(self) -> bool:
         return True
 
+    @property
+    def needs_rationale(self) -> bool:
+        return True
+
     async def drafts(self, mistake: Mistake, sources: Sources) -> AsyncIterator[Draft]:
         if mistake.problem.rationale is None:
             yield Draft(text=None, failure="the problem has no rationale")

@@ -17,10 +17,10 @@ def solver(right: int, of: int, reply: str = "<solution>\n{0} + {0}\n#### {1}\n<
     """A teacher that is right in `right` of `of` problems; else it doubts, refuses or errs in turn."""
 
     def answer(body: dict[str, Any]) -> list[str]:
-        number = int(re.findall(r"What is (\d+)", body["messages"][-1]["content"])[0])
+        number = int(re.findall(r"What is (\d+)", body["messages"][0]["content"])[0])
         if number % of < right:
             return [reply.format(number, 2 * number)]
-        other = ["<doubt>the sum is off</doubt>", "I cannot help.", "<solution>\n#### 7777\n</solution>"]
+        other = ["<gold_wrong>the sum is off</gold_wrong>", "I cannot help.", "<solution>\n#### 7777\n</solution>"]
         return [other[number % 3]]
 
     return answer
@@ -36,7 +36,7 @@ def config(tmp_path: Path, **teachers: dict[str, Any]) -> Path:
         "student": {"engine": "scripted", "replies": ["I guess.\n#### -1"]},
         "sample": {"n": 1},
         "teachers": {name: {"engine": "endpoint", "model": "m", **t} for name, t in teachers.items()},
-        "correct": {"rungs": [{"rung": "gold_guided", "teacher": next(iter(teachers))}]},
+        "correct": {"rungs": [{"rung": "gold_guided", "teacher": next(iter(teachers)), "repairs": 0}]},
     }
     file = tmp_path / "config.yaml"
     file.write_text(json.dumps(settings))

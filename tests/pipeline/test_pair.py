@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pipeline.cleanups.base import clean
 from pipeline.cleanups.calculator_notes import Settings as CalculatorNotes
 from pipeline.cleanups.replace import Settings as Replace
+from pipeline.config import PairSettings
 from pipeline.edits import edit_ratio
 from pipeline.pair import Pairing
 from pipeline.types import Correction, Grade, Message, Mistake, Pair, Problem
@@ -18,7 +21,7 @@ def make_mistake(number: int, text: str) -> Mistake:
     return Mistake(id=f"m{number}", problem=PROBLEM, attempt_id=f"a{number}", text=text, extracted="9")
 
 
-def make_correction(text: str | None, verdict: str | None, failure: str | None = None) -> Correction:
+def make_correction(text: str | None, verdict: str | None, failure: str | None = None, **told: Any) -> Correction:
     grade = Grade(verdict=verdict, extracted="8", reason=f"is {verdict}") if verdict else None  # type: ignore[arg-type]
     fixed = {"problem_id": "p", "settings": "s", "teacher": None, "gold_visible": True, "prompt_hash": None}
     return Correction(
@@ -29,12 +32,14 @@ def make_correction(text: str | None, verdict: str | None, failure: str | None =
         completion=None,
         grade=grade,
         failure=failure,
-        **fixed,
+        won=verdict == "correct",
+        **(fixed | told),
     )
 
 
-def make_pairing(limit: int = 4) -> Pairing:
-    return Pairing([Message(role="user", content="q")], [CalculatorNotes()], limit, "s")
+def make_pairing(limit: int = 4, rate: float = 0.5, **settings: Any) -> Pairing:
+    settings = {"max_per_problem": limit, "cleanups": ["calculator_notes"], **settings}
+    return Pairing([Message(role="user", content="q")], PairSettings.model_validate(settings), "s", rate)
 
 
 def pair(pairing: Pairing, number: int, text: str, *tries: Correction) -> Pair:
@@ -42,7 +47,7 @@ def pair(pairing: Pairing, number: int, text: str, *tries: Correction) -> Pair:
     return pairing.refuse(mistake) or pairing.pair(mistake, tries)
 
 
-GOOD = make_correction("4 + 4 = <<4+4=8>>8\n#### 8", "correct")
+GOOD = make_correction("4 + 4 = 8\n#### 8", "correct")
 
 
 def test_a_kept_pair_is_cleaned_on_both_sides_and_carries_its_provenance() -> None:
@@ -68,6 +73,35 @@ def test_repeats_surplus_identical_texts_and_mistakes_without_a_correction_are_r
 def test_the_reason_of_an_uncorrected_mistake_lists_every_try() -> None:
     made = pair(make_pairing(), 1, "y", make_correction("z", "wrong"), make_correction(None, None, "no rationale"))
     assert made.findings[0].reason == "reference: is wrong; reference: no rationale"
+
+
+def test_an_objection_is_the_reason_even_behind_other_failures() -> None:
+    objected = make_correction(None, None, "the teacher calls the attempt right: 4 + 4 = 8", objection="attempt_right")
+    made = pair(make_pairing(), 1, "y", make_correction("z", "wrong"), objected)
+    assert made.dropped_by == "attempt_right"
+    kept = pair(make_pairing(), 1, "y", objected, GOOD)
+    assert (kept.dropped_by, kept.findings[0].rule) == (None, "attempt_right")
+
+
+def test_a_chosen_text_in_another_format_is_dropped_or_flagged() -> None:
+    odd = make_correction("8", "correct", format_mismatch=("no final answer line",))
+    assert pair(make_pairing(), 1, "y", odd).dropped_by == "format"
+    lenient = Pairing([Message(role="user", content="q")], PairSettings(), "s", format_action="flag")
+    made = pair(lenient, 1, "y", odd)
+    assert (made.dropped_by, made.findings[0].reason) == (None, "no final answer line")
+
+
+def test_problems_outside_the_pass_rates_and_repeated_answers_are_refused_before_a_teacher_is_asked() -> None:
+    assert pair(make_pairing(rate=0.9, max_pass_rate=0.8), 1, "y").dropped_by == "pass_rate"
+    assert pair(make_pairing(rate=0.0, min_pass_rate=0.1), 1, "y").dropped_by == "pass_rate"
+    pairing = make_pairing(distinct_answers=True)
+    assert [pair(pairing, n, f"text {n}", GOOD).dropped_by for n in (1, 2)] == [None, "repeated_answer"]
+
+
+def test_the_commonest_wrong_answer_is_taken_first() -> None:
+    mistakes = [make_mistake(n, f"t{n}").model_copy(update={"extracted": x}) for n, x in enumerate("7959")]
+    assert [m.id for m in make_pairing(order="common_first").arrange(mistakes)] == ["m1", "m3", "m0", "m2"]
+    assert [m.id for m in make_pairing().arrange(mistakes)] == ["m0", "m1", "m2", "m3"]
 
 
 def test_only_a_correct_text_becomes_chosen() -> None:

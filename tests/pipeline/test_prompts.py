@@ -15,7 +15,7 @@ PROBLEM = Problem(id="p", question="What is {{ 7 * 7 }}? {% raw %}", answer="{{ 
 
 def test_data_is_inserted_word_for_word() -> None:
     assert Prompts().load("student").fill(PROBLEM) == PROBLEM.question
-    shown = Prompts().load("gold_guided").fill(PROBLEM, answer_format="End so.")
+    shown = Prompts().load("gold_guided").fill(PROBLEM, gold=True, answer_format="End so.", reply_form="")
     assert PROBLEM.question in shown
     assert "{{ question }}" in shown
     assert "49" not in shown
@@ -32,7 +32,7 @@ def test_a_users_folder_overrides_file_by_file_and_changes_the_hash(tmp_path: Pa
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        ("{{ qestion }}", "'qestion' is undefined; it can use answer"),
+        ("{{ qestion }}", "'qestion' is undefined; it can use question, topic (the gold answer is hidden here)"),
         ("one\n{{ question", "student.jinja:2"),
         ("{{ question.__class__.__mro__ }}", "student.jinja"),
     ],

@@ -117,6 +117,8 @@ def test_a_percent_sign_too_many_is_unknown_not_wrong() -> None:
 def test_the_tolerance_is_relative_and_configurable() -> None:
     assert verdict("1000", "#### 1001") == "wrong"
     assert Numeric(Settings(tolerance=0.01)).compare("1000", "#### 1001").verdict == "correct"
+    assert verdict("2880000", "#### 2880001") == "wrong"
+    assert verdict("2880000.5", "#### 2880000.6") == "correct"
 
 
 @given(st.decimals(-(10**12), 10**12, places=3), st.decimals(-(10**12), 10**12, places=3))

@@ -1,0 +1,56 @@
+"""Words by which a written solution gives away that it corrects another text or was told the answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+TEXT = r"(?:attempt|answer|solution|response|reply)"
+BEFORE = (
+    r"(?:original|previous|earlier|given|provided|known|stated|supplied|expected|reference|gold|"
+    r"incorrect|wrong|flawed|faulty|erroneous|mistaken|corrected|revised|repaired|fixed)"
+)
+ENGLISH = (
+    # somebody else's text
+    r"\b(?:the|this|that|your|his|her|their) (?:student|model|assistant|author|solver|learner)(?:'s|’s)? "
+    r"(?:own |final |first |original )?(?:attempt|answer|solution|response|reply|work|reasoning|calculation|mistake|error|"
+    r"step|wrote|writes|says|said|forgot|assumed)\b",
+    r"\b(?:the|this|that|your|an?) (?:" + BEFORE + r" )" + TEXT + r"\b",
+    r"\b(?:the|this|your) attempt\b",
+    r"\bin (?:the|this|your) (?:attempt|response)\b",
+    # correcting
+    r"\b(?:the|this|your|an?) (?:mistake|error|misstep) (?:is|was|lies|lay|occurs|occurred|comes|came|here|in)\b",
+    r"\b(?:to|let me|let us|let's|we can|i will|i'll) (?:correct|fix|repair|revise) (?:the|this|that|it|my|your)\b",
+    r"\bcorrect(?:ed|ing) (?:the |this |that |my |your )?(?:version|solution|answer|mistake|error|step|calculation)\b",
+    r"\bhere(?: is|'s|’s) (?:the|a|my) (?:correct|corrected|revised|repaired|right) (?:solution|version|answer)\b",
+    # an answer that was told
+    r"\b(?:we|i) (?:know|knew|were told|are told|am told|was told) (?:that )?the (?:final |correct |right )?answer\b",
+    r"\bthe (?:final |correct |right )?answer (?:is|was) (?:known|given|provided|stated|supposed) (?:to be|as|in)\b",
+    r"\b(?:matches|match|matching|agrees with|consistent with|confirms|as stated in) the (?:final |correct |known |"
+    r"given |expected |reference |provided |gold )+(?:answer|solution|result)\b",
+    r"\bas (?:instructed|requested|required by the instructions|per the instructions)\b",
+)
+CHINESE = (
+    r"(?:该|这位|那位|此)?(?:学生|模型)的?(?:解答|答案|解法|回答|尝试|错误|做法|计算)",
+    r"(?:原|之前的?|上述|先前的?|给出的|给定的?|提供的|已知的?|参考|标准|正确的?)(?:解答|答案|解法|回答)",
+    r"(?:错误|出错)(?:在于|之处|的地方|是)",
+    r"(?:更正|修正|改正|纠正|订正)(?:后|如下|为|该|这|上述|之前|原)",
+)
+PATTERN = re.compile("|".join(ENGLISH), re.IGNORECASE)
+PATTERN_ZH = re.compile("|".join(CHINESE))
+
+
+def find_allusion(text: str, question: str = "") -> tuple[int, int] | None:
+    """Span of the first words that allude to another text, to a correction or to a told answer; None for none.
+
+    Words that the question itself uses are its subject, not an allusion.
+    """
+    asked = question.casefold()
+    spans = sorted(span for span, words in _find(text) if words not in asked)
+    return spans[0] if spans else None
+
+
+def _find(text: str) -> Iterator[tuple[tuple[int, int], str]]:
+    for pattern in (PATTERN, PATTERN_ZH):
+        for match in pattern.finditer(text):
+            yield match.span(), match[0].casefold()

@@ -1,0 +1,71 @@
+"""The format of a run's chosen texts: as configured, or as the student's first answers show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pipeline.answer_format.detect import detect
+from pipeline.answer_format.form import AnswerFormat, Detected
+from pipeline.cleanups.base import CleanupSettings, clean
+from pipeline.config import FormatSettings
+from pipeline.errors import DataError
+from pipeline.sample import Sampler
+from pipeline.store import write_file
+from pipeline.types import Problem, Record, content_id
+
+ANYTHING = AnswerFormat(thinking_varies=True)
+"""A format that every text follows."""
+FEWEST = 4
+"""Texts below which no format is told."""
+
+
+class Known(Record):
+    """`format.json`: what was found, and from which student under which settings."""
+
+    key: str
+    found: Detected
+
+
+async def find_format(
+    settings: FormatSettings,
+    cleanups: Sequence[CleanupSettings],
+    sampler: Sampler,
+    groups: Iterable[Sequence[Problem]],
+    file: Path,
+) -> Detected:
+    """The student's answer format. Where it is to be found, groups of problems are asked until there are enough texts.
+
+    What was found stands in `file`, so that a run that goes on keeps it. Answers that were cut off do not count.
+    """
+    if settings.student != "auto":
+        given = ANYTHING if settings.student == "any" else settings.student
+        return Detected(format=given, texts=0, shares={})
+    key = content_id(sampler.settings, settings.detect_from, [cleanup.model_dump(mode="json") for cleanup in cleanups])
+    known = _read(file)
+    if known is not None and known.key == key:
+        return known.found
+    texts: list[str] = []
+    for group in groups:
+        for attempts in await sampler.sample(group):
+            done = [a.completion.text for a in attempts if a.completion and a.completion.finish_reason == "stop"]
+            texts += [clean(text, cleanups).strip() for text in done]
+        if len(texts) >= settings.detect_from:
+            break
+    written = [text for text in texts if text][: settings.detect_from]
+    if len(written) < FEWEST:
+        return Detected(format=ANYTHING, texts=len(written), shares={})
+    found = detect(written)
+    write_file(file, Known(key=key, found=found).model_dump_json(indent=1) + "\n")
+    return found
+
+
+def _read(file: Path) -> Known | None:
+    if not file.exists():
+        return None
+    try:
+        return Known.model_validate_json(file.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        raise DataError(file, f"is not what Errata wrote ({error.errors()[0]['msg']}); delete it") from error

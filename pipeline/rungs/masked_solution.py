@@ -1,0 +1,41 @@
+"""The teacher is shown the data's worked solution with its numbers blotted out, and works them out again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import ClassVar, Literal
+
+from pipeline.rungs.base import Draft, Sources
+from pipeline.steps.mask import mask_numbers
+from pipeline.teaching import TeacherRung
+from pipeline.types import Mistake
+
+
+class Settings(TeacherRung):
+    """Which teacher, how often, and how the answer is to be written."""
+
+    sees_attempt: ClassVar[bool] = False
+    rung: Literal["masked_solution"] = "masked_solution"
+    prompt: str = "masked_solution"
+    """Prompt file without `.jinja`."""
+
+    @property
+    def needs_gold(self) -> bool:
+        return True
+
+    @property
+    def needs_rationale(self) -> bool:
+        return True
+
+    def values(self, mistake: Mistake) -> dict[str, object]:
+        problem = mistake.problem
+        assert problem.rationale is not None
+        masked = mask_numbers(problem.rationale, question=problem.question, answer=problem.gold)
+        return {"masked_solution": masked}
+
+    async def drafts(self, mistake: Mistake, sources: Sources) -> AsyncIterator[Draft]:
+        if mistake.problem.rationale is None:
+            yield Draft(text=None, failure="the problem has no rationale")
+            return
+        async for draft in super().drafts(mistake, sources):
+            yield draft

@@ -1,0 +1,1 @@
+"""Worked solutions seen as steps: split, recomputed, the first wrong one located, their numbers blotted out."""

@@ -1,0 +1,47 @@
+"""A solution that alludes to another text, a correction or a told answer is found; ordinary reasoning is not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.allusions import find_allusion
+
+GSM8K = Path(__file__).parents[2].parent / "shared" / "data" / "gsm8k" / "train.jsonl"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The student's mistake was to add 2 instead of doubling.",
+        "In the attempt, the boxes were counted once. There are 4 * 6 = 24 apples.",
+        "The given answer is 18, so she sells 9 eggs.",
+        "We know the answer is 18. So 16 - 3 - 4 = 9 eggs.",
+        "9 * 2 = 18, which matches the expected answer.",
+        "Here is the corrected solution:\n4 * 6 = 24",
+        "Let me fix the second step: 4 * 6 = 24.",
+        "The error is in step 2.",
+        "The original solution forgot the boxes.",
+        "4 * 6 = 24. The final answer is known to be 24.",
+        "该学生的解答有误。4 * 6 = 24",
+        "参考答案是24。",
+        "更正如下：4 * 6 = 24",
+    ],
+)
+def test_an_allusion_is_found(text: str) -> None:
+    assert find_allusion(text) is not None
+
+
+def test_what_the_question_speaks_of_is_its_subject() -> None:
+    question = "The student's answer was off by 3. How much is the correct answer if it was 15?"
+    assert find_allusion("The student's answer was 15, so it should be 18.") is not None
+    assert find_allusion("The student's answer was 15, so it should be 18.", question) is None
+
+
+@pytest.mark.skipif(not GSM8K.is_file(), reason="the GSM8K data are not beside the project")
+def test_reference_rationales_are_hardly_ever_taken_for_allusions() -> None:
+    rows = [json.loads(line) for line in GSM8K.read_text().splitlines()]
+    found = [row["answer"] for row in rows if find_allusion(row["answer"], row["question"])]
+    assert len(found) <= 5, found
