@@ -13,8 +13,8 @@ BEFORE = (
 ENGLISH = (
     # somebody else's text
     r"\b(?:the|this|that|your|his|her|their) (?:student|model|assistant|author|solver|learner)(?:'s|’s)? "
-    r"(?:own |final |first |original )?(?:attempt|answer|solution|response|reply|work|reasoning|calculation|mistake|error|"
-    r"step|wrote|writes|says|said|forgot|assumed)\b",
+    r"(?:own |final |first |original )?(?:attempt|answer|solution|response|reply|work|reasoning|calculation|mistake|"
+    r"error|step|wrote|writes|says|said|forgot|assumed)\b",
     r"\b(?:the|this|that|your|an?) (?:" + BEFORE + r" )" + TEXT + r"\b",
     r"\b(?:the|this|your) attempt\b",
     r"\bin (?:the|this|your) (?:attempt|response)\b",

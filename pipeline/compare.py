@@ -107,7 +107,7 @@ async def _find_mistakes(
     found: list[tuple[Mistake, Sequence[Attempt]]] = []
     asked = 0
     for group in cut_groups(stages.problems, max(stages.engines["student"].group_size, wanted)):
-        sampled = await stages.sampler.sample(group)
+        sampled = await stages.sampler.sample(group)  # those asked for the format are in the journal
         asked += len(group)
         for problem, attempts in zip(group, sampled, strict=True):
             judged = stages.judge(attempts)

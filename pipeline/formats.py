@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -12,9 +12,8 @@ from pipeline.answer_format.form import AnswerFormat, Detected
 from pipeline.cleanups.base import CleanupSettings, clean
 from pipeline.config import FormatSettings
 from pipeline.errors import DataError
-from pipeline.sample import Sampler
 from pipeline.store import write_file
-from pipeline.types import Problem, Record, content_id
+from pipeline.types import Attempt, Record, content_id
 
 ANYTHING = AnswerFormat(thinking_varies=True)
 """A format that every text follows."""
@@ -32,29 +31,25 @@ class Known(Record):
 async def find_format(
     settings: FormatSettings,
     cleanups: Sequence[CleanupSettings],
-    sampler: Sampler,
-    groups: Iterable[Sequence[Problem]],
+    student: str,
+    ask: Callable[[int], Awaitable[list[Attempt]]],
     file: Path,
 ) -> Detected:
-    """The student's answer format. Where it is to be found, groups of problems are asked until there are enough texts.
+    """The student's answer format. Where it is to be found, `ask` gives so many of the student's first answers.
 
-    What was found stands in `file`, so that a run that goes on keeps it. Answers that were cut off do not count.
+    `student` is a fingerprint of all that its answers depend on. What was found stands in `file`, so that a run that
+    goes on keeps it. Answers that were cut off do not count.
     """
     if settings.student != "auto":
         given = ANYTHING if settings.student == "any" else settings.student
         return Detected(format=given, texts=0, shares={})
-    key = content_id(sampler.settings, settings.detect_from, [cleanup.model_dump(mode="json") for cleanup in cleanups])
+    key = content_id(student, settings.detect_from, [cleanup.model_dump(mode="json") for cleanup in cleanups])
     known = _read(file)
     if known is not None and known.key == key:
         return known.found
-    texts: list[str] = []
-    for group in groups:
-        for attempts in await sampler.sample(group):
-            done = [a.completion.text for a in attempts if a.completion and a.completion.finish_reason == "stop"]
-            texts += [clean(text, cleanups).strip() for text in done]
-        if len(texts) >= settings.detect_from:
-            break
-    written = [text for text in texts if text][: settings.detect_from]
+    made = [attempt.completion for attempt in await ask(settings.detect_from)]
+    texts = [clean(text.text, cleanups).strip() for text in made if text and text.finish_reason == "stop"]
+    written = [text for text in texts if text]
     if len(written) < FEWEST:
         return Detected(format=ANYTHING, texts=len(written), shares={})
     found = detect(written)

@@ -75,11 +75,22 @@ class Stages:
     """There once the student's answer format is known: `prepare`."""
     pair_settings: str = field(init=False)
     reviser: Reviser | None = field(init=False, default=None)
+    asked: dict[str, list[Attempt]] = field(init=False, default_factory=dict)
+    """Attempts at the problems that were asked for the format, by problem, so that no problem is asked twice."""
 
     async def prepare(self, groups: Iterable[Sequence[Problem]]) -> None:
         """Ask the student the first groups, until its answer format is known; then everything behind it is ready."""
         s = self.settings
-        found = await find_format(s.format, s.cleanups, self.sampler, groups, self.folder.path / "format.json")
+
+        async def ask(texts: int) -> list[Attempt]:
+            first = take_groups(groups, -(-texts // self.sampler.n))
+            sampled = await finish_all(self.sampler.sample(group) for group in first)
+            for group, tries in zip(first, sampled, strict=True):
+                self.asked |= {problem.id: made for problem, made in zip(group, tries, strict=True)}
+            return [attempt for tries in sampled for made in tries for attempt in made]
+
+        file = self.folder.path / "format.json"
+        found = await find_format(s.format, s.cleanups, self.sampler.settings, ask, file)
         self.tally.format = found
         journal = self.folder.corrections
         self.ladder = Ladder(s.correct, self.checker, self.checker_fingerprint, s.cleanups, found.format, journal)
@@ -93,7 +104,10 @@ class Stages:
     async def sample_group(self, group: Sequence[tuple[int, Problem]]) -> dict[int, Placed]:
         """Sample a group of numbered problems, then take each through the rest; where each one's pairs are."""
         with self.tally.timed("sample"):
-            sampled = await self.sampler.sample([problem for _, problem in group])
+            if all(problem.id in self.asked for _, problem in group):
+                sampled = [self.asked.pop(problem.id) for _, problem in group]
+            else:
+                sampled = await self.sampler.sample([problem for _, problem in group])
         calls = (self.finish_problem(n, problem, tries) for (n, problem), tries in zip(group, sampled, strict=True))
         finished = await finish_all(calls)
         return {n: placed for (n, _), placed in zip(group, finished, strict=True) if placed.offsets}
@@ -239,6 +253,17 @@ def cut_groups(items: Iterable[T], size: int) -> Iterator[list[T]]:
     rest = iter(items)
     while group := list(itertools.islice(rest, size)):
         yield group
+
+
+def take_groups(groups: Iterable[Sequence[Problem]], problems: int) -> list[Sequence[Problem]]:
+    """The first groups that hold so many problems, or all of them."""
+    taken: list[Sequence[Problem]] = []
+    for group in groups:
+        taken.append(group)
+        problems -= len(group)
+        if problems <= 0:
+            break
+    return taken
 
 
 async def run_bounded(items: Iterable[T], work: Callable[[T], Awaitable[None]], limit: int) -> None:

@@ -17,7 +17,7 @@ from pipeline.settings import available, load_component
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("errata", "pipeline", "trainer")
-KINDS = {"engines": "engine", "checkers": "checker", "rungs": "rung", "cleanups": "cleanup"}
+KINDS = {"engines": "engine", "checkers": "checker", "rungs": "rung", "cleanups": "cleanup", "exports": "to"}
 
 
 def test_the_import_rules_hold() -> None:

@@ -7,7 +7,6 @@ only without them sentences that state an answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -73,11 +72,12 @@ def find_final(text: str) -> Found:
     """Read a text without its thoughts."""
     boxes = boxed_contents(text)
     own = own_statements(text, boxes)
-    stated = [*_marked(text, own)]
+    stated = [found for pattern in MARKS for found in _last_of(pattern, text, own)]
     if boxes:
         stated.append(_boxed(text, boxes, own))
     if not stated:
         stated = _phrased(text, own)
+    stated += _last_of(TAG, text, own)
     later = [s for s in own if stated and s.start >= max(at for at, *_ in stated)]
     if later:
         stated.append((later[-1].end, later[-1].core.answer, later[-1].core.math, later[-1]))
@@ -100,15 +100,16 @@ Stated = tuple[int, str, str, Statement | None]
 """Where it ends, what it says, in which formula, and the statement if it says nothing else."""
 
 
-def _marked(text: str, own: list[Statement]) -> Iterator[Stated]:
-    """The last match of each mark."""
-    for pattern in (*MARKS, TAG):
-        matches = [m for m in pattern.finditer(text) if not (m[0].startswith("####") and STEP.match(m[1][:200]))]
-        if matches:
-            last = matches[-1]
-            statement = next((s for s in own if s.start <= last.start(1) <= s.end), None)
-            core = statement.core if statement else peel(last[1].strip())
-            yield last.end(), core.answer, core.math, statement
+def _last_of(pattern: re.Pattern[str], text: str, own: list[Statement]) -> list[Stated]:
+    """The last match of a mark, headings left out."""
+    last = None
+    for match in pattern.finditer(text):
+        last = last if match[0].startswith("####") and STEP.match(match[1][:200]) else match
+    if last is None:
+        return []
+    statement = next((s for s in own if s.start <= last.start(1) <= s.end), None)
+    core = statement.core if statement else peel(last[1].strip())
+    return [(last.end(), core.answer, core.math, statement)]
 
 
 def _boxed(text: str, boxes: list[tuple[int, int, str]], own: list[Statement]) -> Stated:
@@ -208,11 +209,11 @@ def _from_phrase(text: str, match: re.Match[str]) -> Statement | None:
 
 
 def _from_box(text: str, box: tuple[int, int, str]) -> Statement | None:
-    """A box on lines of its own, with the line that heads or announces it; None where a sentence leads to it."""
+    """A box on the last lines, with the line that heads or announces it; None where a sentence leads to it."""
     edge = EDGE.search(text[max(0, box[0] - 40) : box[0]])
     left = edge[0] if edge else ""
     span = _enclosed(text, box, left) or _enclosed(text, box, left.rpartition("\n")[2])
-    if span is None:
+    if span is None or text[span[1] :].strip():
         return None
     start, end = span
     core = peel(text[start:end])

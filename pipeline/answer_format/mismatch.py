@@ -36,9 +36,16 @@ def mismatch(text: str, target: AnswerFormat) -> list[str]:
 def body_of(parts: Parts) -> str:
     """The solution without its final statement; the thoughts where nothing but that follows them."""
     rest = parts.rest if parts.rest.strip() else parts.thought
-    run = find_final(rest).run
-    body = rest[: run[0].start] if run and not rest[run[-1].end :].strip() else rest
-    return parts.thought.strip() if is_bare(rest) else body.strip()
+    start, end = body_span(rest)
+    return parts.thought.strip() if is_bare(rest) else rest[start:end].strip()
+
+
+def body_span(text: str) -> tuple[int, int]:
+    """Where the solution stands: before the final statement, or behind it where the text begins with that."""
+    run = find_final(text).run
+    if not run:
+        return 0, len(text)
+    return (0, run[0].start) if text[: run[0].start].strip() else (run[-1].end, len(text))
 
 
 def _final_mismatch(rest: str, target: AnswerFormat, final: str) -> list[str]:

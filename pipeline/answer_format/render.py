@@ -9,7 +9,7 @@ from pipeline.answer_format.boxes import unframed
 from pipeline.answer_format.finals import find_final
 from pipeline.answer_format.form import AnswerFormat
 from pipeline.answer_format.layout import follows, lay_out
-from pipeline.answer_format.mismatch import is_bare
+from pipeline.answer_format.mismatch import body_span, is_bare
 from pipeline.answer_format.mismatch import mismatch as mismatch
 from pipeline.answer_format.restate import has_final, restate
 from pipeline.answer_format.rows import sentence_ends
@@ -42,10 +42,11 @@ def _rendered(text: str, target: AnswerFormat, answer: str | None) -> str:
     if not (parts.closing and parts.rest.strip()):
         return _with_thinking((parts.thought or parts.rest).strip(), target, answer)
     rest = _laid_out(restate(parts.rest.strip(), target, answer), target)
-    thought = parts.thought
+    thought = unframed(parts.thought) if "boxed" in parts.rest and "boxed" not in rest else parts.thought
     if is_bare(rest) and (inner := thought.strip()):
         thought = thought.replace(inner, lay_out(inner, target.layout, target.numbering), 1)
     blank = parts.rest[: len(parts.rest) - len(parts.rest.lstrip())]
+    blank = blank if "\n" in blank or rest == parts.rest.strip() else "\n"
     parts = replace(parts, thought=thought, rest=blank + rest)
     if target.thinking is None or parts.tags == target.thinking:
         return parts.opening + parts.thought + parts.closing + parts.rest
@@ -78,7 +79,8 @@ def _without_thinking(text: str) -> str:
     if not rest or not thought:
         return thought or rest
     run = find_final(rest).run
-    if is_solution(rest[: run[0].start] if run else rest):
+    concludes = find_final(rest).answer is not None or find_final(thought).answer is None
+    if concludes and is_solution(rest[: run[0].start] if run else rest):
         return rest
     joined = f"{thought}{chr(10) * (2 if chr(10) * 2 in thought else 1)}{rest}"
     before, after = find_final(rest).answer, find_final(joined).answer
@@ -92,14 +94,14 @@ def _laid_out(text: str, target: AnswerFormat) -> str:
     """
     if not has_final(text, target):
         return text
-    found = find_final(text)
-    run = found.run
-    at = run[0].start if run and not text[run[-1].end :].strip() else len(text)
-    body = text[:at].rstrip()
-    if follows(body.strip(), target.layout, target.numbering):
+    start, end = body_span(text)
+    body = text[start:end].strip()
+    if follows(body, target.layout, target.numbering):
         return text
-    changed = lay_out(body, target.layout, target.numbering) + text[len(body) :]
-    return changed if find_final(changed).answer == found.answer else text
+    at = text.index(body, start)
+    changed = text[:at] + lay_out(body, target.layout, target.numbering) + text[at + len(body) :]
+    same_end = has_final(changed, target) and find_final(changed).answer == find_final(text).answer
+    return changed if same_end else text
 
 
 def _before_final(text: str, final: str | None) -> tuple[str, str] | None:

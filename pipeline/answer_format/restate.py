@@ -49,7 +49,10 @@ def restate(text: str, target: AnswerFormat, answer: str | None = None) -> str:
         return text
     if found.answer is None:
         return _append(text, write(target.final, answer), target) if answer else text
-    changed = _restated(text, found, target, write(target.final, found.answer, found.math))
+    written = write(target.final, found.answer, found.math)
+    changed = _restated(text, found, target, written)
+    if not has_final(changed, target):
+        changed = _append(text if target.inline else unframed(text), written, target)
     after = find_final(changed)
     return changed if after.answer is not None and same(after.answer, found.answer) else text
 

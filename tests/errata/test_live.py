@@ -23,7 +23,7 @@ def draw(bars: live.Bars) -> str:
 
 def test_counts_and_engines_are_drawn_as_they_stand(tmp_path: Path) -> None:
     with OrderedLines(tmp_path / "unknown.jsonl") as lines:
-        tally, meter = Tally(lines), Meter(requests=7, retries=2, in_flight=3, limit=64, answered=4, seconds=1.0)
+        tally, meter = Tally(lines, lines), Meter(requests=7, retries=2, in_flight=3, limit=64, answered=4, seconds=1.0)
         bars = live.Bars()
         bars("problems", 1, 4)
         bars.watch(tally, {"student": meter, "big": Meter()})
@@ -56,6 +56,6 @@ def test_without_a_terminal_a_line_is_printed_from_time_to_time(monkeypatch, cap
     monkeypatch.setattr(live, "PLAIN_EVERY", 0.0)
     monkeypatch.setattr(live, "err", Console(stderr=True, force_terminal=False))
     with OrderedLines(tmp_path / "unknown.jsonl") as lines, live.Bars() as bars:
-        bars.watch(Tally(lines), {})
+        bars.watch(Tally(lines, lines), {})
         bars("problems", 3, 4)
     assert "problems 3/4; attempts 0 (none yet)" in capsys.readouterr().err

@@ -24,6 +24,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     values |= {"runs_dir": str(folder)}
     values["problems"] |= {"path": str(settings.problems.path), "limit": 40}
     values["student"]["model"] = str(settings.student.model)  # type: ignore[union-attr]
+    values["teachers"]["teacher"]["model"] = str(settings.teachers["teacher"].model)
+    values["prompts"] = str(settings.prompts)
     values["evaluate"]["problems"]["path"] = str(settings.evaluate.problems.path)  # type: ignore[union-attr]
     file = folder / "run.yaml"
     file.write_text(yaml.safe_dump(values))
