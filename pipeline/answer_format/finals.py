@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pipeline.answer_format.statements import HOPE, LONGEST, SO, Statement, peel, plain, same
+from pipeline.answer_format.statements import HOPE, LONGEST, SO, Core, Statement, peel, plain, same
 from pipeline.answers.claims import HEDGED, without_additions
 from pipeline.answers.extraction import boxed_contents, last_boxes
 from pipeline.checkers.base import FINAL_MARKERS, PHRASE_MARKERS
@@ -39,6 +39,8 @@ CLAUSE = re.compile(
     r"\b(?:because|since|which|when|if|where|as|so|but|not)\b|[.!?] [A-Z]|因为|由于|所以|，|而", re.IGNORECASE
 )
 """What a statement with more than an answer in it has."""
+NO_ANSWER = re.compile(r"boxed|####|【|answer is|答案|Answer:")
+"""Marks that show that what is marked is more than an answer."""
 ENDS_OPEN = re.compile(r"(?:\b(?:is|are|be|equals?|to|of|get|gives?|by|at|have|has|and|or|=)|[=:：,，+*/(\-])$")
 """A line that the next one continues."""
 SENTENCE_END = re.compile(r"[.!?][\"'”’)*]{0,3}\s|[。！？][”’）]{0,2}|\n")
@@ -64,7 +66,7 @@ class Found:
     stray: bool = False
     """Whether a box outside of the run holds it."""
     conflict: tuple[str, ...] = ()
-    """Different answers that the text states."""
+    """Different answers that the text states, or one that cannot be stated another way."""
 
 
 @lru_cache(maxsize=16)
@@ -87,13 +89,16 @@ def find_final(text: str) -> Found:
     if any(not same(answers[0], other) for other in answers[1:]):
         return Found(conflict=tuple(answer[:80] for answer in answers))
     _, answer, math, _ = max(stated, key=lambda found: found[0])
-    if not answer.strip() or len(answer) > LONGEST:
+    if not answer.strip():
         return Found()
+    if len(answer) > LONGEST or NO_ANSWER.search(answer):
+        return Found(conflict=(answer[:80],))
     last = max((found[3] for found in stated if found[3]), key=lambda s: s.end, default=None)
     run = _run(text, own, last) if last else ()
     inside = [b for b in boxes if run and run[0].start <= b[0] and b[1] <= run[-1].end]
     equal = [b for b in boxes if b not in inside and len(b[2]) <= LONGEST and plain(b[2]) == plain(answer)]
-    return Found(answer, math, run, boxed=bool(inside or equal), stray=bool(run and equal))
+    outside = bool(boxes) and boxes[-1] not in inside
+    return Found(answer, math, run, boxed=bool(boxes), stray=bool(run) and (outside or bool(equal)))
 
 
 Stated = tuple[int, str, str, Statement | None]
@@ -104,7 +109,7 @@ def _last_of(pattern: re.Pattern[str], text: str, own: list[Statement]) -> list[
     """The last match of a mark, headings left out."""
     last = None
     for match in pattern.finditer(text):
-        last = last if match[0].startswith("####") and STEP.match(match[1][:200]) else match
+        last = last if _is_heading(match) else match
     if last is None:
         return []
     statement = next((s for s in own if s.start <= last.start(1) <= s.end), None)
@@ -159,8 +164,13 @@ def own_statements(text: str, boxes: list[tuple[int, int, str]]) -> list[Stateme
     return kept
 
 
+def _is_heading(match: re.Match[str]) -> bool:
+    """Whether a mark heads what follows: `#### Step 1`, or `**Answer:**` alone on its line."""
+    return not match[1].strip("*_ \t") or (match[0].startswith("####") and bool(STEP.match(match[1][:200])))
+
+
 def _from_mark(text: str, match: re.Match[str]) -> Statement | None:
-    if match[0].startswith("####") and STEP.match(match[1][:200]):
+    if _is_heading(match):
         return None
     stated = match[1].rstrip()
     if not stated or len(stated) > LONGEST:
@@ -177,8 +187,14 @@ def _from_mark(text: str, match: re.Match[str]) -> Statement | None:
     if tail.startswith("**") and stated.endswith("."):
         stated, tail = stated[:-1], "." + tail
     core = peel(stated)
-    whole = core.answer.strip() and not CLAUSE.search(core.answer) and not core.answer.startswith("\\[")
-    return Statement(match.start(), end, head, core, tail) if whole else None
+    return Statement(match.start(), end, head, core, tail) if _is_all(core) else None
+
+
+def _is_all(core: Core) -> bool:
+    """Whether what is stated is an answer and nothing else."""
+    answer = core.answer
+    more = CLAUSE.search(answer) or NO_ANSWER.search(answer) or answer.startswith(("\\[", "$$"))
+    return bool(answer.strip()) and not more
 
 
 def _from_phrase(text: str, match: re.Match[str]) -> Statement | None:
@@ -202,7 +218,7 @@ def _from_phrase(text: str, match: re.Match[str]) -> Statement | None:
     if stated.endswith("**") and lead.count("**") % 2:
         stated, tail = stated[:-2], "**" + tail
     core = peel(stated)
-    if not core.answer.strip() or CLAUSE.search(core.answer) or core.answer.startswith(("\\[", "$$")):
+    if not _is_all(core):
         return None
     start = match.start() - len(lead)
     return Statement(start, end, text[start : match.start(1)], core, tail)
@@ -212,7 +228,8 @@ def _from_box(text: str, box: tuple[int, int, str]) -> Statement | None:
     """A box on the last lines, with the line that heads or announces it; None where a sentence leads to it."""
     edge = EDGE.search(text[max(0, box[0] - 40) : box[0]])
     left = edge[0] if edge else ""
-    span = _enclosed(text, box, left) or _enclosed(text, box, left.rpartition("\n")[2])
+    cuts = [0, *(match.end() for match in re.finditer("\n", left))]
+    span = next((found for cut in cuts if (found := _enclosed(text, box, left[cut:]))), None)
     if span is None or text[span[1] :].strip():
         return None
     start, end = span
@@ -258,7 +275,7 @@ def _from_heading(text: str) -> Statement | None:
     core = peel(line.strip())
     start = max(0, end - 2 * LONGEST) + len(above) - len(heading)
     at = end - len(line.lstrip())
-    return None if CLAUSE.search(core.answer) else Statement(start, end, text[start:at], core)
+    return Statement(start, end, text[start:at], core) if _is_all(core) else None
 
 
 def _run(text: str, own: list[Statement], last: Statement) -> tuple[Statement, ...]:

@@ -51,6 +51,8 @@ def body_span(text: str) -> tuple[int, int]:
 def _final_mismatch(rest: str, target: AnswerFormat, final: str) -> list[str]:
     found = find_final(rest)
     wanted = f"the student writes {write(final, '…')!r}"
+    if len(found.conflict) == 1:
+        return [f"the final answer {found.conflict[0]!r} cannot be told from the text around it"]
     if found.conflict:
         return [f"different final answers are stated: {', '.join(map(repr, found.conflict))}"]
     if found.answer is None:

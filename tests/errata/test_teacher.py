@@ -16,7 +16,7 @@ from pipeline.engines.vllm import Settings as Served
 from pipeline.evaluate import evaluate
 from pipeline.loading import load_settings
 from pipeline.replies import read_reply, reply_schema
-from pipeline.run import build
+from pipeline.run import QUIET, build
 from pipeline.summary import Summary
 from pipeline.types import Message, SamplingParams
 
@@ -60,7 +60,7 @@ def build_and_train(settings: ErrataSettings) -> tuple[Summary, float]:
     """The run's account, and the greedy accuracy on held-out problems after training on it."""
     story.write_problems(settings)
     summary = asyncio.run(build(settings))
-    train(settings)
+    train(settings, QUIET)
     return summary, asyncio.run(evaluate(settings, str(settings.policy_dir))).after.accuracy
 
 
