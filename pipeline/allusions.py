@@ -16,7 +16,7 @@ ENGLISH = (
     r"(?:own |final |first |original )?(?:attempt|answer|solution|response|reply|work|reasoning|calculation|mistake|"
     r"error|step|wrote|writes|says|said|forgot|assumed)\b",
     r"\b(?:the|this|that|your|an?) (?:" + BEFORE + r" )" + TEXT + r"\b",
-    r"\b(?:the|this|your) attempt\b",
+    r"\b(?:the|this|your) (?:attempt|hint)\b",
     r"\bin (?:the|this|your) (?:attempt|response)\b",
     # correcting
     r"\b(?:the|this|your|an?) (?:mistake|error|misstep) (?:is|was|lies|lay|occurs|occurred|comes|came|here|in)\b",

@@ -206,10 +206,10 @@ class RunSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _teachers_exist(self) -> Self:
-        for rung in self.rungs:
+        for number, rung in enumerate(self.rungs):
             if rung.teacher_name is not None and rung.teacher_name not in self.teachers:
                 advice = nearest(rung.teacher_name, list(self.teachers)) if self.teachers else "; `teachers` is empty"
-                raise ValueError(f"correct.rungs: unknown teacher {rung.teacher_name!r}{advice}")
+                raise ValueError(f"correct.rungs.{number}.teacher: unknown teacher {rung.teacher_name!r}{advice}")
         return self
 
     @property
@@ -260,8 +260,11 @@ class RunSettings(BaseSettings):
             raise ConfigError("correct.choose: student_logprob needs an engine that scores texts: transformers")
         if "rungs" in self.correct.model_fields_set:  # the default ladder takes what there is
             needs = Needs(prompts, example, self.student, self.teachers)
-            for rung in self.rungs:
-                rung.check(needs)
+            for number, rung in enumerate(self.rungs):
+                try:
+                    rung.check(needs)
+                except ConfigError as error:
+                    raise ConfigError(f"correct.rungs.{number} ({rung.name}): {error}") from error
 
 
 def check_engines(engines: Mapping[str, EngineSettings], budget: BudgetSettings) -> None:

@@ -12,7 +12,7 @@ from pipeline.choose import choose
 from pipeline.cleanups.base import CleanupSettings, clean
 from pipeline.config import CorrectSettings
 from pipeline.edits import edit_ratio
-from pipeline.errors import RequestFailed
+from pipeline.errors import ConfigError, RequestFailed
 from pipeline.grade import try_grade
 from pipeline.rungs.base import Draft, RungSettings, Sources
 from pipeline.store import Journal
@@ -62,6 +62,8 @@ class Ladder:
         tries: list[Correction] = []
         for rung in self.rungs:
             async for draft in rung.drafts(mistake, sources):
+                if not isinstance(draft, Draft):
+                    raise ConfigError(f"rung {rung.name} yielded {draft!r}"[:200] + "; it must yield Draft(text=…)")
                 tries.append(await self._grade(mistake, rung, draft, sources, number=len(tries)))
                 if self._objected(tries[-1]) or (self.rule == "first" and is_right(tries[-1], in_format=True)):
                     break

@@ -6,7 +6,7 @@ import hashlib
 from functools import cached_property
 from pathlib import Path
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2 import StrictUndefined, TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from pipeline.errors import ConfigError
@@ -20,32 +20,48 @@ SHIPPED = next(
 )
 """The prompts that come with Errata: inside the package when installed, beside it in a checkout."""
 
+GOLD = frozenset({"answer", "rationale"})
+"""What only those see who are shown the gold answer, whatever columns the data has."""
+
 
 class Prompt:
     """One template; `hash` goes into the provenance of what is written with it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        source = path.read_text(encoding="utf-8")
+        try:
+            source = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"prompt {path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from error
         self.hash = hashlib.sha256(source.encode()).hexdigest()[:16]
         environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
         try:
             self._template = environment.from_string(source)
+            tree = environment.parse(source)
         except TemplateSyntaxError as error:
             raise ConfigError(f"prompt {path}:{error.lineno}: {error.message}") from error
+        self.variables = frozenset(meta.find_undeclared_variables(tree))
+        """Names that the template uses anywhere, in branches that are not taken, too."""
+        tests = [test.node for test in tree.find_all(nodes.Test) if test.name == "defined"]
+        self._optional = {node.name for node in tests if isinstance(node, nodes.Name)}
 
     def fill(self, problem: Problem, *, gold: bool = False, **values: object) -> str:
         """Fill in the question, the extra columns and `values`; gold answer and rationale only where `gold` says so.
 
         Raises ConfigError for a variable that is none of these, with their list.
         """
+        columns = {name: value for name, value in problem.extras.items() if name not in GOLD}
         shown = {"answer": problem.answer, "rationale": problem.rationale} if gold else {}
-        fields = {**problem.extras, "question": problem.question, **shown, **values}
+        fields = {**columns, "question": problem.question, **shown, **values}
+        if unknown := sorted(self.variables - fields.keys() - self._optional):
+            hidden = " (the gold answer is hidden here)" if set(unknown) & GOLD else ""
+            raise ConfigError(
+                f"prompt {self.path}: there is no {unknown[0]!r}{hidden}{nearest(unknown[0], list(fields))}"
+            )
         try:
             return self._template.render(fields).strip()
-        except TemplateError as error:
-            hidden = "" if gold else " (the gold answer is hidden here)"
-            raise ConfigError(f"prompt {self.path}: {error}; it can use {', '.join(sorted(fields))}{hidden}") from error
+        except Exception as error:  # whatever a template of the user's does wrong
+            raise ConfigError(f"prompt {self.path}: {type(error).__name__}: {error}") from error
 
 
 class Prompts:
@@ -66,7 +82,9 @@ class Prompts:
     def load(self, name: str) -> Prompt:
         """Load `name.jinja`. Raises ConfigError naming the nearest one there is."""
         if name not in self.paths:
-            raise ConfigError(f"there is no prompt {name!r}{nearest(name, list(self.paths))}")
+            advice = "; leave .jinja out" if name.endswith(".jinja") else nearest(name, list(self.paths))
+            where = f" in {self.folder}, and none that is shipped" if self.folder else ""
+            raise ConfigError(f"there is no prompt {name!r}{where}{advice}")
         if name not in self._loaded:
             self._loaded[name] = Prompt(self.paths[name])
         return self._loaded[name]

@@ -10,7 +10,7 @@ import difflib
 import importlib
 import pkgutil
 from functools import cache
-from typing import Annotated, Any, Union
+from typing import Annotated, Any, Union, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -54,8 +54,33 @@ def available(kind: str) -> tuple[str, ...]:
 
 
 def load_component(kind: str, name: str) -> Any:
-    """The module of one component; `name` is one of `available(kind)`."""
-    return importlib.import_module(f"pipeline.{kind}.{name}")
+    """The module of one component; `name` is one of `available(kind)`. Raises ConfigError for a file that is broken."""
+    module = f"pipeline.{kind}.{name}"
+    file = module.replace(".", "/") + ".py"
+    try:
+        loaded = importlib.import_module(module)
+    except ConfigError:
+        raise
+    except Exception as error:  # a file of the user's may fail in any way
+        where = f":{error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise ConfigError(f"{file}{where}: cannot be imported: {type(error).__name__}: {error}") from error
+    if not hasattr(loaded, "Settings"):
+        raise ConfigError(f"{file}: must define a class Settings")
+    return loaded
+
+
+def check_component(kind: str, name: str, key: str) -> type[BaseModel]:
+    """The settings class of one component. Raises ConfigError where it is not one that can be told from the others."""
+    settings: type[BaseModel] = load_component(kind, name).Settings
+    file = f"pipeline/{kind}/{name}.py"
+    field = settings.model_fields.get(key)
+    if field is None or get_args(field.annotation) != (name,) or field.default != name:
+        raise ConfigError(
+            f'{file}: the field {key} must carry the name of the file: {key}: Literal["{name}"] = "{name}"'
+        )
+    if missing := sorted(getattr(settings, "__abstractmethods__", ())):
+        raise ConfigError(f"{file}: Settings must define {', '.join(missing)}")
+    return settings
 
 
 def one_of(kind: str, key: str) -> Any:
@@ -64,7 +89,7 @@ def one_of(kind: str, key: str) -> Any:
     A component that is made of others of its kind names their type `AnyChecker` (`AnyEngine`, …), which is filled in
     here, where all of them are known.
     """
-    choices = tuple(load_component(kind, name).Settings for name in available(kind))
+    choices = tuple(check_component(kind, name, key) for name in available(kind))
     union = Union[choices] if len(choices) > 1 else choices[0]  # noqa: UP007 - the members are known at run time only
     any_of_them: Any = Annotated[
         union,

@@ -11,7 +11,7 @@ from pydantic import Field
 from pipeline.answer_format.form import AnswerFormat
 from pipeline.answer_format.instruct import instruct
 from pipeline.engines.base import Engine
-from pipeline.errors import RequestFailed
+from pipeline.errors import ConfigError, RequestFailed
 from pipeline.languages import differs_in_language
 from pipeline.prompts import Prompts
 from pipeline.replies import Asks, Form, Reply, read_reply, reply_schema
@@ -42,7 +42,6 @@ class TeacherRung(RungSettings, ABC):
     """Base of the rungs that ask a teacher."""
 
     asks: ClassVar[Asks] = "solution"
-    sees_attempt: ClassVar[bool] = True
 
     teacher: str
     """A key of `teachers`."""
@@ -68,8 +67,9 @@ class TeacherRung(RungSettings, ABC):
     def check(self, needs: Needs) -> None:
         super().check(needs)
         mistake = Mistake(id="m", problem=needs.example, attempt_id="a", text="1 + 1 = 3\n#### 3", extracted="3")
-        for form in ("tagged", "json"):
+        for form in ("tagged", "json") if self.reply == "auto" else (self.reply,):
             self.fill(needs.prompts, mistake, form, AnswerFormat())
+            self._repair(needs.prompts, mistake.problem, form, "it is empty")
 
     def values(self, mistake: Mistake) -> dict[str, object]:
         """What the prompt may use besides question and attempt."""
@@ -77,15 +77,20 @@ class TeacherRung(RungSettings, ABC):
 
     def fill(self, prompts: Prompts, mistake: Mistake, form: Form, target: AnswerFormat) -> str:
         """The filled prompt. Raises ConfigError for a variable that this rung does not show."""
-        values = self.values(mistake) | ({"attempt": mistake.text} if self.sees_attempt else {})
+        values = {**self.values(mistake), "attempt": mistake.text}
         values["answer_format"] = self.answer_format or instruct(target)
         values["reply_form"] = self._form(prompts, mistake.problem, form)
         values["question"] = with_choices(mistake.problem)
         return prompts.load(self.prompt).fill(mistake.problem, gold=self.gold_visible, **values)
 
     def _form(self, prompts: Prompts, problem: Problem, form: Form) -> str:
-        shown = {"sees_attempt": self.sees_attempt, "sees_gold": self.gold_visible}
-        return prompts.load("reply_form").fill(problem, reply=form, asks=self.asks, **shown)
+        sees_attempt = bool(prompts.load(self.prompt).variables & {"attempt", "steps"})
+        shown = {"sees_attempt": sees_attempt, "sees_gold": self.gold_visible}
+        told = prompts.load("reply_form").fill(problem, gold=False, reply=form, asks=self.asks, **shown)
+        field = "solution" if self.asks == "solution" else "first_wrong_step"
+        if form != "plain" and (mark := f"<{field}>" if form == "tagged" else f'"{field}"') not in told:
+            raise ConfigError(f"prompt {prompts.paths['reply_form']}: must ask for {mark}, which is what is read")
+        return told
 
     def prompt_hash(self, prompts: Prompts) -> str:
         """Hash of the files that the question is made of."""

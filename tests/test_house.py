@@ -126,4 +126,5 @@ def test_an_installed_wheel_has_the_prompts_and_the_student(tmp_path: Path) -> N
     ).stdout
     assert str(tmp_path / "site") in shown
     assert "gold_guided" in shown
-    assert (tmp_path / "site" / "errata" / "demo" / "student" / "model.safetensors").is_file()
+    for part in ("student/model.safetensors", "teacher/model.safetensors", "prompts/revise.jinja"):
+        assert (tmp_path / "site" / "errata" / "demo" / part).is_file(), part

@@ -20,7 +20,7 @@ from pipeline.types import Grade, Problem
 
 FINAL_LINE = (
     r"^[ \t>*_#-]{0,20}(?:(?:[Tt]he |[Mm]y )?(?:[Ff]inal |FINAL )?(?:A|[Aa]nswer|ANSWER)|最终答案|答案|答)"
-    r"[ \t*_]{0,8}[:：][ \t*_]{0,8}(\S.*)$"
+    r"[ \t*_]{0,8}[:：][ \t*_]{0,8}([^\s*_].*)$"
 )
 """A line that is headed as the answer."""
 FINAL_MARKERS = (r"(?<!#)####(?!#)[ \t]*(.+)", FINAL_LINE, r"【(?:最终)?答案】[ \t:：]{0,8}(\S.*)$")

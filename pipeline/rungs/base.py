@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+
+from pydantic import model_validator
 
 from pipeline.answer_format.form import AnswerFormat
 from pipeline.engines.base import Engine, EngineSettings
@@ -14,6 +17,7 @@ from pipeline.settings import Settings
 from pipeline.types import (
     Attempt,
     Completion,
+    Extra,
     Grade,
     Message,
     Mistake,
@@ -39,6 +43,12 @@ class Draft(Record):
     repaired: bool = False
     grade: Grade | None = None
     """Where the text has been graded before; else the ladder does it."""
+
+    @model_validator(mode="after")
+    def _says_why(self) -> Draft:
+        if self.text is None and self.failure is None and self.first_wrong_step is None:
+            raise ValueError("a draft without a text needs the failure that says why")
+        return self
 
 
 @dataclass(frozen=True)
@@ -70,8 +80,22 @@ class Needs:
     teachers: Mapping[str, EngineSettings]
 
 
+def extra(problem: Problem, name: str) -> Extra:
+    """A further column of the problem. Raises ConfigError where `problems.extras` does not name it."""
+    if name not in problem.extras:
+        known = ", ".join(problem.extras) or "empty"
+        raise ConfigError(f"column {name!r} is not among problems.extras ({known}); add it there")
+    return problem.extras[name]
+
+
 class RungSettings(Settings, ABC):
     """Base of every rung's settings; `drafts` is the rung itself."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: object) -> None:
+        drafts = vars(cls).get("drafts")
+        if drafts is not None and not inspect.isasyncgenfunction(drafts):
+            raise TypeError("drafts must be an `async def` that yields Draft")
 
     @property
     def name(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pipeline.rungs.base import Draft, Sources
 from pipeline.steps.mask import mask_numbers
@@ -14,7 +14,6 @@ from pipeline.types import Mistake
 class Settings(TeacherRung):
     """Which teacher, how often, and how the answer is to be written."""
 
-    sees_attempt: ClassVar[bool] = False
     rung: Literal["masked_solution"] = "masked_solution"
     prompt: str = "masked_solution"
     """Prompt file without `.jinja`."""

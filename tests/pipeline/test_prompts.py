@@ -32,7 +32,7 @@ def test_a_users_folder_overrides_file_by_file_and_changes_the_hash(tmp_path: Pa
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        ("{{ qestion }}", "'qestion' is undefined; it can use question, topic (the gold answer is hidden here)"),
+        ("{{ qestion }}", "there is no 'qestion'; did you mean 'question'? available: question, topic"),
         ("one\n{{ question", "student.jinja:2"),
         ("{{ question.__class__.__mro__ }}", "student.jinja"),
     ],

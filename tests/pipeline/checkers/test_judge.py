@@ -165,5 +165,5 @@ def test_bad_settings_say_what_to_do(tmp_path: Path) -> None:
         make_settings().check(Prompts(tmp_path), PROBLEM)
     make_settings(both_orders=False).check(Prompts(tmp_path), PROBLEM)
     (tmp_path / "judge.jinja").write_text("{{ reply }}")
-    with pytest.raises(ConfigError, match=r"'reply' is undefined; it can use .*order, question, rationale, response"):
+    with pytest.raises(ConfigError, match=r"there is no 'reply'.* available: .*order, question, rationale, response"):
         make_settings().check(Prompts(tmp_path), PROBLEM)
