@@ -15,7 +15,9 @@ ENGLISH = (
     r"\b(?:the|this|that|your|his|her|their) (?:student|model|assistant|author|solver|learner)(?:'s|’s)? "
     r"(?:own |final |first |original )?(?:attempt|answer|solution|response|reply|work|reasoning|calculation|mistake|"
     r"error|step|wrote|writes|says|said|forgot|assumed)\b",
-    r"\b(?:the|this|that|your|an?) (?:" + BEFORE + r" )" + TEXT + r"\b",
+    r"\b(?:the|this|that|your|an?) (?:" + BEFORE + r" )" + TEXT + r"\b(?! (?:choice|option|key|sheet))",
+    r"\b(?:the|this|that|your) (?:original|earlier|previous) (?:work|calculation|reasoning) (?:was|forgot|added)\b",
+    r"\bcorrection:",
     r"\b(?:the|this|your) (?:attempt|hint)\b",
     r"\bin (?:the|this|your) (?:attempt|response)\b",
     # correcting
@@ -24,7 +26,9 @@ ENGLISH = (
     r"\bcorrect(?:ed|ing) (?:the |this |that |my |your )?(?:version|solution|answer|mistake|error|step|calculation)\b",
     r"\bhere(?: is|'s|’s) (?:the|a|my) (?:correct|corrected|revised|repaired|right) (?:solution|version|answer)\b",
     # an answer that was told
-    r"\b(?:we|i) (?:know|knew|were told|are told|am told|was told) (?:that )?the (?:final |correct |right )?answer\b",
+    r"\b(?:we|i) (?:know|knew|(?:were|are|am|was) (?:told|given)) (?:that )?the (?:final |correct |right )?answer\b",
+    r"\b(?:since|because|given that|knowing that) the (?:final |correct |right )?answer (?:is|was|must be|should be)\b",
+    r"\bthe (?:final |correct |right )?answer (?:that (?:is|was) )?(?:given|provided|supplied) (?:is|was|here)\b",
     r"\bthe (?:final |correct |right )?answer (?:is|was) (?:known|given|provided|stated|supposed) (?:to be|as|in)\b",
     r"\b(?:matches|match|matching|agrees with|consistent with|confirms|as stated in) the (?:final |correct |known |"
     r"given |expected |reference |provided |gold )+(?:answer|solution|result)\b",
@@ -32,10 +36,11 @@ ENGLISH = (
 )
 CHINESE = (
     r"(?:该|这位|那位|此)?(?:学生|模型)的?(?:解答|答案|解法|回答|尝试|错误|做法|计算)",
-    r"(?:原|之前的?|上述|先前的?|给出的|给定的?|提供的|已知的?|参考|标准|正确的?)(?:解答|答案|解法|回答)",
+    r"(?:原|之前的?|先前的?)(?:解答|答案|解法|回答)|(?:给出的|给定的?|提供的|已知的?|参考|标准)答案|答案(?:已知|已给出)",
     r"(?:错误|出错)(?:在于|之处|的地方|是)",
     r"(?:更正|修正|改正|纠正|订正)(?:后|如下|为|该|这|上述|之前|原)",
 )
+FUNCTION_WORDS = frozenset("this that your their from with here occurs comes wrote writes says said forgot".split())
 PATTERN = re.compile("|".join(ENGLISH), re.IGNORECASE)
 PATTERN_ZH = re.compile("|".join(CHINESE))
 
@@ -46,11 +51,16 @@ def find_allusion(text: str, question: str = "") -> tuple[int, int] | None:
     Words that the question itself uses are its subject, not an allusion.
     """
     asked = question.casefold()
-    spans = sorted(span for span, words in _find(text) if words not in asked)
+    spans = sorted(match.span() for match in _find(text) if not _is_asked_about(match[0].casefold(), asked))
     return spans[0] if spans else None
 
 
-def _find(text: str) -> Iterator[tuple[tuple[int, int], str]]:
+def _find(text: str) -> Iterator[re.Match[str]]:
     for pattern in (PATTERN, PATTERN_ZH):
-        for match in pattern.finditer(text):
-            yield match.span(), match[0].casefold()
+        yield from pattern.finditer(text)
+
+
+def _is_asked_about(words: str, question: str) -> bool:
+    """Whether the question has all that the words name, by the first letters of each."""
+    named = [word[:5] for word in re.findall(r"[a-z]{4,}", words) if word not in FUNCTION_WORDS]
+    return words in question or (bool(named) and all(word in question for word in named))

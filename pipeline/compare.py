@@ -86,7 +86,7 @@ async def compare_teachers(settings: RunSettings, mistakes: int = 50, progress: 
                 raise DataError(settings.problems.path, f"the student made no mistake in {asked} problems")
             tries = await _ask_all(stages, found, progress)
             results = {name: _summarize(stages, name, found, made) for name, made in tries.items()}
-    accepted = {name: [outcome_of(t[-1]) == "accepted" for t in made] for name, made in tries.items()}
+    accepted = {name: [outcome_of(decisive(t)) == "accepted" for t in made] for name, made in tries.items()}
     recommended, grounds = recommend(results, accepted)
     comparison = Comparison(
         mistakes=len(found),
@@ -107,7 +107,8 @@ async def _find_mistakes(
     found: list[tuple[Mistake, Sequence[Attempt]]] = []
     asked = 0
     for group in cut_groups(stages.problems, max(stages.engines["student"].group_size, wanted)):
-        sampled = await stages.sampler.sample(group)  # those asked for the format are in the journal
+        await stages.ask_group(group)
+        sampled = [stages.asked[problem.id] for problem in group]
         asked += len(group)
         for problem, attempts in zip(group, sampled, strict=True):
             judged = stages.judge(attempts)
@@ -121,7 +122,7 @@ async def _find_mistakes(
 async def _ask_all(
     stages: Stages, found: Sequence[tuple[Mistake, Sequence[Attempt]]], progress: Progress
 ) -> dict[str, list[list[Correction]]]:
-    """All tries of every teacher at every mistake, all teachers at once; the last try at a mistake counts."""
+    """All tries of every teacher at every mistake, all teachers at once."""
     settings = stages.settings
     done = 0
 
@@ -157,6 +158,11 @@ def rung_for(settings: RunSettings, teacher: str) -> RungSettings:
     return gold_guided.Settings(teacher=teacher, prompt="gold_guided_attempt")
 
 
+def decisive(tries: Sequence[Correction]) -> Correction:
+    """The try that won, else the last one."""
+    return next((t for t in tries if t.won), tries[-1])
+
+
 def outcome_of(correction: Correction) -> Outcome:
     """What became of one mistake."""
     if correction.objection is not None:
@@ -169,7 +175,7 @@ def outcome_of(correction: Correction) -> Outcome:
 def _summarize(
     stages: Stages, name: str, found: Sequence[tuple[Mistake, Sequence[Attempt]]], made: Sequence[list[Correction]]
 ) -> TeacherResult:
-    tries = [all_tries[-1] for all_tries in made]
+    tries = [decisive(all_tries) for all_tries in made]
     outcomes = Counter[str](outcome_of(last) for last in tries)
     good = [(m, t) for (m, _), t in zip(found, tries, strict=True) if outcome_of(t) == "accepted" and t.text]
     usages = [t.usage for all_tries in made for t in all_tries if t.completion is not None]

@@ -67,7 +67,7 @@ class GradeSettings(Settings):
 class CorrectSettings(Settings):
     """The ladder."""
 
-    rungs: tuple[AnyRung, ...] = ({"rung": "own_correct"}, {"rung": "reference"})
+    rungs: tuple[AnyRung, ...] = Field(default=({"rung": "own_correct"}, {"rung": "reference"}), min_length=1)
     """Tried in this order, until one of them gives a text that the checker calls correct."""
     choose: Rule = "first"
     """Which of a rung's right texts wins: the `first`; or, once all its samples are drawn, the one of `shortest_edit`
@@ -96,7 +96,8 @@ class ReviseSettings(Settings):
     prompt: str = "check_answer"
     """Prompt file without `.jinja`: the user's turn behind the attempt."""
     correct_share: float = Field(default=0.5, ge=0, lt=1)
-    """Share of the view's pairs whose attempt is right, so that the student does not learn to change everything."""
+    """Share of the view's pairs whose attempt is right, so that the student does not learn to change everything. It is
+    lower where the student has too few right attempts; the summary's `confirming` counts them."""
     second_try: bool = False
     """Ask the student to check each attempt; where it answers wrong, that is the rejected text."""
 
@@ -114,12 +115,21 @@ class PairSettings(Settings):
     """Problems of which the student solves a smaller share of its attempts are refused before a teacher is asked."""
     max_pass_rate: float = Field(default=1.0, ge=0, le=1)
     """Problems of which it solves a larger share are refused, too."""
-    views: tuple[View, ...] = Field(default=("direct",), min_length=1)
+    views: tuple[View, ...] = Field(default=("direct",), min_length=1, max_length=2)
     """`direct`: the question; `revise`: question, attempt, and a request to check it."""
     revise: ReviseSettings = ReviseSettings()
     """The view `revise`."""
     select: SelectSettings = SelectSettings()
     """Which pairs stay once all are there."""
+
+    @model_validator(mode="after")
+    def _sane(self) -> Self:
+        if self.min_pass_rate > self.max_pass_rate:
+            raise ValueError(f"min_pass_rate {self.min_pass_rate:g} is above max_pass_rate {self.max_pass_rate:g}")
+        if len(set(self.views)) < len(self.views):
+            raise ValueError("views: each may stand there once")
+        return self
+
     cleanups: tuple[AnyCleanup, ...] = ()
     """Text clean-ups for chosen and rejected alike, in order."""
 
@@ -245,6 +255,7 @@ class RunSettings(BaseSettings):
                 f"checker {self.checker.name}: needs gold answers, and problems.answer is null; name their column, or "
                 "take a checker that does without: custom, rater, ratings, reward"
             )
+        self._check_scores()
         example = Problem(
             id="example",
             question="Q",
@@ -255,7 +266,7 @@ class RunSettings(BaseSettings):
         self.checker.check(prompts, example)
         prompts.load(self.sample.prompt).fill(example)
         if "revise" in self.pair.views:
-            prompts.load(self.pair.revise.prompt).fill(example)
+            prompts.load(self.pair.revise.prompt).fill(example, attempt="T")
         if self.correct.choose == "student_logprob" and not self.student.scores:
             raise ConfigError("correct.choose: student_logprob needs an engine that scores texts: transformers")
         if "rungs" in self.correct.model_fields_set:  # the default ladder takes what there is
@@ -265,6 +276,24 @@ class RunSettings(BaseSettings):
                     rung.check(needs)
                 except ConfigError as error:
                     raise ConfigError(f"correct.rungs.{number} ({rung.name}): {error}") from error
+
+    def _check_scores(self) -> None:
+        """A checker that only scores and the rung `best_worst` need one another."""
+        ranks = any(rung.name == "best_worst" for rung in self.rungs)
+        if self.checker.scores_only and not ranks:
+            raise ConfigError(
+                f"checker {self.checker.name}: scores texts and calls none wrong; set correct.rungs: [best_worst]"
+            )
+        if ranks and not self.checker.scores_only:
+            raise ConfigError(
+                f"rung best_worst: checker {self.checker.name} gives no scores; take reward, rater or ratings"
+            )
+        if ranks and self.sample.n < 2:
+            raise ConfigError("rung best_worst: needs sample.n of 2 or more, a best and a worst")
+        if ranks and self.pair.revise.second_try:
+            raise ConfigError(
+                "pair.revise.second_try: a second try cannot be called wrong by a checker that only scores"
+            )
 
 
 def check_engines(engines: Mapping[str, EngineSettings], budget: BudgetSettings) -> None:

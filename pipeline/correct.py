@@ -70,7 +70,7 @@ class Ladder:
             if tries and (self._objected(tries[-1]) or any(is_right(t, in_format=True) for t in tries)):
                 break
         right = [correction for correction in tries if is_right(correction)]
-        if right and not self._objected(tries[-1]):
+        if right:
             best = choose(self.rule, mistake, right)
             tries[tries.index(best)] = best.model_copy(update={"won": True})
         self.journal.append(tries)
@@ -96,7 +96,7 @@ class Ladder:
                 log_prob = await sources.student.score(sources.conversation, text)
             except RequestFailed as error:
                 grade, failure = None, f"the student cannot score it: {error}"
-        teacher = rung.teacher_name
+        teacher = rung.teacher_name if draft.teacher_asked else None
         identity = sources.teachers[teacher].identity if teacher else None
         return Correction(
             id=content_id(mistake.id, self.settings, identity, draft.prompt_hash, number),
@@ -126,7 +126,8 @@ class Ladder:
         cleaned = clean(text, self.cleanups).strip()
         if rung.on_policy:
             return cleaned
-        return render(cleaned, self.target, mistake.problem.answer if rung.gold_visible else None)
+        told = rung.gold_visible and not rung.written_for_us  # a teacher has to say itself where its text arrives
+        return render(cleaned, self.target, mistake.problem.answer if told else None)
 
     def _refuse(self, text: str, mistake: Mistake, rung: RungSettings) -> str | None:
         """Why a text is not to be chosen, whatever its answer."""

@@ -27,12 +27,12 @@ from pipeline.types import Attempt, Completion, Correction, Message, Problem, Sa
 
 Z = 1.96
 """Half width of a 95% interval in standard errors."""
-UNDER_WAY: ContextVar[str] = ContextVar("UNDER_WAY")
+UNDER_WAY: ContextVar[str] = ContextVar("UNDER_WAY", default="")
 """Id of the problem that the current task works on."""
 
 
 class Watched(Engine):
-    """One of the checker's engines, whose texts stand in no journal: keeps what each problem took of it."""
+    """A teacher or one of the checker's engines: keeps what each problem took of it, repairs included."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__()
@@ -97,10 +97,10 @@ async def forecast(settings: RunSettings, sample: int = 16, progress: Progress =
             total = len(stages.problems)
             drawn = set(random.Random(0).sample(range(total), min(sample, total)))
             chosen = [(number, problem) for number, problem in enumerate(stages.problems) if number in drawn]
-            watched = {name: Watched(stages.engines[name]) for name in settings.checker.engines}
+            others = [name for name in stages.engines if name != "student"]
+            watched = {name: Watched(stages.engines[name]) for name in others}
             stages.engines.update(watched)
             started = time.perf_counter()
-            await stages.prepare([problem] for _, problem in chosen)
             await _run_sample(stages, chosen, progress)
             elapsed = time.perf_counter() - started
             known = _count_known(stages)
@@ -125,6 +125,10 @@ async def _run_sample(stages: Stages, chosen: Sequence[tuple[int, Problem]], pro
     done = 0
     progress.watch(stages.tally, stages.access.meters)
 
+    async def ask(item: tuple[int, Problem]) -> None:
+        UNDER_WAY.set(item[1].id)
+        await stages.ask_group([item[1]])
+
     async def run_one(item: tuple[int, Problem]) -> None:
         nonlocal done
         UNDER_WAY.set(item[1].id)
@@ -133,7 +137,10 @@ async def _run_sample(stages: Stages, chosen: Sequence[tuple[int, Problem]], pro
         progress("sample", done, len(chosen))
 
     progress("sample", 0, len(chosen))
-    await run_bounded(chosen, run_one, under_way(stages.settings, stages.engines.values()))
+    at_once = under_way(stages.settings, stages.engines.values())
+    await run_bounded(chosen, ask, at_once)
+    await stages.prepare([problem] for _, problem in chosen)
+    await run_bounded(chosen, run_one, at_once)
 
 
 def _use_by_problem(
@@ -141,18 +148,15 @@ def _use_by_problem(
 ) -> dict[str, list[tuple[int, Usage]]]:
     """For every engine, (texts, usage) of each sampled problem, whether asked now or found in the cache."""
     made: defaultdict[tuple[str, str], list[Usage]] = defaultdict(list)
-    seen: set[tuple[str, str, str, Usage]] = set()
-    attempts, corrections = stages.folder.attempts.path, stages.folder.corrections.path
-    for _, attempt in scan_journal(attempts, Attempt):
-        if attempt.completion is not None:
-            made["student", attempt.problem_id].append(attempt.completion.usage)
-    for _, correction in scan_journal(corrections, Correction):
-        if correction.teacher is not None and (text := correction.completion) is not None:
-            written = (correction.teacher, correction.problem_id, text.text, text.usage)
-            if written not in seen:  # mistakes with the same prompt share a text
-                seen.add(written)
-                made[correction.teacher, correction.problem_id].append(text.usage)
-
+    folder = stages.folder
+    for journal in (folder.attempts, folder.second_tries):
+        for _, attempt in scan_journal(journal.path, Attempt):
+            if attempt.completion is not None:
+                made["student", attempt.problem_id].append(attempt.completion.usage)
+    continued = {rung.name for rung in stages.settings.rungs if rung.on_policy}
+    for _, correction in scan_journal(folder.corrections.path, Correction):
+        if correction.rung in continued and correction.completion is not None and correction.text is not None:
+            made["student", correction.problem_id].append(correction.completion.usage)
     for name, engine in watched.items():
         for id, usages in engine.use.items():
             made[name, id] += usages.values()

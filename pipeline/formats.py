@@ -31,23 +31,23 @@ class Known(Record):
 async def find_format(
     settings: FormatSettings,
     cleanups: Sequence[CleanupSettings],
-    student: str,
-    ask: Callable[[int], Awaitable[list[Attempt]]],
+    asked: str,
+    ask: Callable[[], Awaitable[list[Attempt]]],
     file: Path,
 ) -> Detected:
-    """The student's answer format. Where it is to be found, `ask` gives so many of the student's first answers.
+    """The student's answer format. Where it is to be found, `ask` gives the student's first answers.
 
-    `student` is a fingerprint of all that its answers depend on. What was found stands in `file`, so that a run that
+    `asked` is a fingerprint of all that these depend on. What was found stands in `file`, so that a run that
     goes on keeps it. Answers that were cut off do not count.
     """
     if settings.student != "auto":
         given = ANYTHING if settings.student == "any" else settings.student
         return Detected(format=given, texts=0, shares={})
-    key = content_id(student, settings.detect_from, [cleanup.model_dump(mode="json") for cleanup in cleanups])
+    key = content_id(asked, settings.detect_from, [cleanup.model_dump(mode="json") for cleanup in cleanups])
     known = _read(file)
     if known is not None and known.key == key:
         return known.found
-    made = [attempt.completion for attempt in await ask(settings.detect_from)]
+    made = [attempt.completion for attempt in await ask()]
     texts = [clean(text.text, cleanups).strip() for text in made if text and text.finish_reason == "stop"]
     written = [text for text in texts if text]
     if len(written) < FEWEST:

@@ -55,13 +55,11 @@ def load_run(path: str | Path, *, stale: bool = False) -> Run:
         rows = [spread(record) for record in records.values() if wanted in (None, record.settings)]
         return pd.DataFrame(rows, columns=None if rows else [*model.model_fields, *further])
 
-    return Run(
-        folder,
-        summary,
-        attempts=frame("attempts", Attempt, _spread_written),
-        corrections=frame("corrections", Correction, _spread_written),
-        pairs=frame("pairs", Pair, lambda pair: _spread_pair(pair, left), "kept", "dropped_by"),
-    )
+    pairs = frame("pairs", Pair, lambda pair: _spread_pair(pair, left), "kept", "dropped_by")
+    corrections = frame("corrections", Correction, _spread_written)
+    if len(corrections):  # a try that won in an interrupted call may have been overtaken since
+        corrections["won"] &= corrections.id.isin(pairs.correction_id)
+    return Run(folder, summary, frame("attempts", Attempt, _spread_written), corrections, pairs)
 
 
 def _spread_written(record: Attempt | Correction) -> dict[str, Any]:

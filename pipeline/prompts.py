@@ -42,8 +42,9 @@ class Prompt:
             raise ConfigError(f"prompt {path}:{error.lineno}: {error.message}") from error
         self.variables = frozenset(meta.find_undeclared_variables(tree))
         """Names that the template uses anywhere, in branches that are not taken, too."""
-        tests = [test.node for test in tree.find_all(nodes.Test) if test.name == "defined"]
-        self._optional = {node.name for node in tests if isinstance(node, nodes.Name)}
+        excused: list[nodes.Node | None] = [test.node for test in tree.find_all(nodes.Test) if test.name == "defined"]
+        excused += [filtered.node for filtered in tree.find_all(nodes.Filter) if filtered.name in ("default", "d")]
+        self._optional = {node.name for node in excused if isinstance(node, nodes.Name)}
 
     def fill(self, problem: Problem, *, gold: bool = False, **values: object) -> str:
         """Fill in the question, the extra columns and `values`; gold answer and rationale only where `gold` says so.

@@ -76,21 +76,20 @@ class Stages:
     pair_settings: str = field(init=False)
     reviser: Reviser | None = field(init=False, default=None)
     asked: dict[str, list[Attempt]] = field(init=False, default_factory=dict)
-    """Attempts at the problems that were asked for the format, by problem, so that no problem is asked twice."""
+    """Attempts at the problems that were asked but not finished, by problem."""
 
     async def prepare(self, groups: Iterable[Sequence[Problem]]) -> None:
         """Ask the student the first groups, until its answer format is known; then everything behind it is ready."""
         s = self.settings
 
-        async def ask(texts: int) -> list[Attempt]:
-            first = take_groups(groups, -(-texts // self.sampler.n))
-            sampled = await finish_all(self.sampler.sample(group) for group in first)
-            for group, tries in zip(first, sampled, strict=True):
-                self.asked |= {problem.id: made for problem, made in zip(group, tries, strict=True)}
-            return [attempt for tries in sampled for made in tries for attempt in made]
+        first = take_groups(groups, -(-s.format.detect_from // self.sampler.n))
 
-        file = self.folder.path / "format.json"
-        found = await find_format(s.format, s.cleanups, self.sampler.settings, ask, file)
+        async def ask() -> list[Attempt]:
+            await run_bounded(first, self.ask_group, max(1, under_way(s, self.engines.values()) // len(first[0])))
+            return [attempt for group in first for problem in group for attempt in self.asked[problem.id]]
+
+        key = content_id(self.sampler.settings, [self.sampler.attempt_id(p, 0) for group in first for p in group])
+        found = await find_format(s.format, s.cleanups, key, ask, self.folder.path / "format.json")
         self.tally.format = found
         journal = self.folder.corrections
         self.ladder = Ladder(s.correct, self.checker, self.checker_fingerprint, s.cleanups, found.format, journal)
@@ -104,13 +103,17 @@ class Stages:
     async def sample_group(self, group: Sequence[tuple[int, Problem]]) -> dict[int, Placed]:
         """Sample a group of numbered problems, then take each through the rest; where each one's pairs are."""
         with self.tally.timed("sample"):
-            if all(problem.id in self.asked for _, problem in group):
-                sampled = [self.asked.pop(problem.id) for _, problem in group]
-            else:
-                sampled = await self.sampler.sample([problem for _, problem in group])
+            await self.ask_group([problem for _, problem in group])
+            sampled = [self.asked.pop(problem.id) for _, problem in group]
         calls = (self.finish_problem(n, problem, tries) for (n, problem), tries in zip(group, sampled, strict=True))
         finished = await finish_all(calls)
         return {n: placed for (n, _), placed in zip(group, finished, strict=True) if placed.offsets}
+
+    async def ask_group(self, group: Sequence[Problem]) -> None:
+        """Sample a group into `asked`, unless it is there."""
+        if not all(problem.id in self.asked for problem in group):
+            sampled = await self.sampler.sample(group)
+            self.asked |= {problem.id: made for problem, made in zip(group, sampled, strict=True)}
 
     def sources(self, problem: Problem, attempts: Sequence[Attempt]) -> Sources:
         """What the rungs may draw on for one problem."""
@@ -315,6 +318,10 @@ def write_left_out(settings: RunSettings, report: ReadReport) -> None:
 def card_lines(summary: Summary) -> list[str]:
     """What the data card says of the run."""
     rungs = _listed(summary.corrections) or "none"
+    contamination = (
+        f"Estimated share of right answers among the rejected: {summary.rejected_contamination:.1%} "
+        f"(false-negative rate {summary.false_negative_rate.source}: {summary.false_negative_rate.value:.1%})."
+    )
     return [
         "",
         f"From {summary.problems} problems and {summary.attempts} attempts of the student: {summary.correct} correct, "
@@ -325,8 +332,7 @@ def card_lines(summary: Summary) -> list[str]:
             f"Called {first} by the first checker; by the second: {_listed(told)}."
             for first, told in summary.second_opinions.items()
         ),
-        f"Estimated share of right answers among the rejected: {summary.rejected_contamination:.1%} "
-        f"(false-negative rate {summary.false_negative_rate.source}: {summary.false_negative_rate.value:.1%}).",
+        *([] if summary.scored else [contamination]),
     ]
 
 

@@ -25,6 +25,7 @@ class Left:
     """A pair that was made and is left out."""
 
     view: View
+    confirms: bool
     finding: Finding
 
 
@@ -42,11 +43,11 @@ def select_pairs(settings: PairSettings, folder: RunFolder, placed: Mapping[int,
     from pipeline.select.selection import Selection
 
     selection = Selection(settings.select, settings.revise.correct_share if "revise" in settings.views else None)
-    views: dict[str, View] = {}
+    kinds: dict[str, tuple[View, bool]] = {}
     for pair, place in read_pairs(folder, placed):
         selection.add(pair, place.topic, place.pass_rate)
-        views[pair.id] = pair.view
+        kinds[pair.id] = pair.view, pair.confirms
     findings = selection.decide()
     lines = (json.dumps({"pair_id": id, **finding.model_dump(exclude_none=True)}) for id, finding in findings.items())
     write_file(folder.path / "selection.jsonl", "".join(f"{line}\n" for line in lines))
-    return {id: Left(views[id], finding) for id, finding in findings.items()}
+    return {id: Left(*kinds[id], finding) for id, finding in findings.items()}

@@ -79,10 +79,14 @@ class Summary(BaseModel):
     kept: int = 0
     views: dict[str, int] = {}
     """Kept pairs, by view."""
+    confirming: int = 0
+    """Kept pairs of the view `revise` whose attempt is right."""
     dropped: dict[str, int] = {}
     """Pairs dropped, by the rule that dropped them."""
     splits: dict[str, int] = {}
     usage: dict[str, EngineUse] = {}
+    scored: bool = False
+    """Whether the checker only scores, so that nothing is known of right and wrong."""
     rejected_contamination: float = 0.0
     """Expected share of right answers in the rejected pool, a·f / (a·f + 1 − a).
 
@@ -115,7 +119,7 @@ class Tally:
         teachers objected instead of correcting."""
         self.objections: Counter[str] = Counter()
         self.views: Counter[str] = Counter()
-        self.repaired = 0
+        self.repaired = self.confirming = 0
         self.format: Detected | None = None
 
     @contextmanager
@@ -166,6 +170,7 @@ class Tally:
             if pair.dropped_by is None:
                 self.kept += 1
                 self.views[pair.view] += 1
+                self.confirming += pair.confirms
             else:
                 self.dropped[pair.dropped_by] += 1
 
@@ -174,6 +179,7 @@ class Tally:
         for left in pairs:
             self.kept -= 1
             self.views[left.view] -= 1
+            self.confirming -= left.confirms
             self.dropped[left.finding.rule] += 1
 
     def write(self) -> None:
@@ -208,6 +214,7 @@ class Tally:
             failed=self.verdicts["failed"],
             second_opinions=self.opinions.table,
             contaminated=len(report.contaminated),
+            scored=settings.checker.scores_only,
             format=self.format,
             mistakes=self.mistakes,
             tries=dict(self.tries),
@@ -215,6 +222,7 @@ class Tally:
             objections=dict(self.objections),
             repaired=self.repaired,
             pairs=self.kept + self.dropped.total(),
+            confirming=self.confirming,
             views={view: n for view, n in self.views.items() if n},
             kept=self.kept,
             dropped=dict(self.dropped),

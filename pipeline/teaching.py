@@ -14,7 +14,7 @@ from pipeline.engines.base import Engine
 from pipeline.errors import ConfigError, RequestFailed
 from pipeline.languages import differs_in_language
 from pipeline.prompts import Prompts
-from pipeline.replies import Asks, Form, Reply, read_reply, reply_schema
+from pipeline.replies import Asks, Form, Malformed, Reply, read_reply, reply_schema
 from pipeline.rungs.base import Draft, Needs, RungSettings, Sources
 from pipeline.types import Completion, Message, Mistake, Problem, Record, SamplingParams, Usage, content_id
 
@@ -66,6 +66,9 @@ class TeacherRung(RungSettings, ABC):
 
     def check(self, needs: Needs) -> None:
         super().check(needs)
+        template = needs.prompts.load(self.prompt)
+        if "question" not in template.variables:
+            raise ConfigError(f"prompt {template.path}: does not show the question: {{{{ question }}}}")
         mistake = Mistake(id="m", problem=needs.example, attempt_id="a", text="1 + 1 = 3\n#### 3", extracted="3")
         for form in ("tagged", "json") if self.reply == "auto" else (self.reply,):
             self.fill(needs.prompts, mistake, form, AnswerFormat())
@@ -84,8 +87,7 @@ class TeacherRung(RungSettings, ABC):
         return prompts.load(self.prompt).fill(mistake.problem, gold=self.gold_visible, **values)
 
     def _form(self, prompts: Prompts, problem: Problem, form: Form) -> str:
-        sees_attempt = bool(prompts.load(self.prompt).variables & {"attempt", "steps"})
-        shown = {"sees_attempt": sees_attempt, "sees_gold": self.gold_visible}
+        shown = {"sees_attempt": self._sees_attempt(prompts), "sees_gold": self.gold_visible}
         told = prompts.load("reply_form").fill(problem, gold=False, reply=form, asks=self.asks, **shown)
         field = "solution" if self.asks == "solution" else "first_wrong_step"
         if form != "plain" and (mark := f"<{field}>" if form == "tagged" else f'"{field}"') not in told:
@@ -113,7 +115,7 @@ class TeacherRung(RungSettings, ABC):
             except RequestFailed as error:
                 return Heard(reply=None, failure=str(error), completion=written, usage=used, repaired=asked > 0)
             used += written.usage
-            reply = read_reply(written, form, self.asks)
+            reply = self._read(written, form, sources.prompts)
             if isinstance(reply, Reply):
                 return Heard(reply=reply, completion=written, usage=used, repaired=asked > 0)
             fault = reply.problem
@@ -121,6 +123,15 @@ class TeacherRung(RungSettings, ABC):
             messages += [Message(role="assistant", content=written.text), Message(role="user", content=again)]
         failure = f"the teacher's reply cannot be read: {fault}"
         return Heard(reply=None, failure=failure, completion=written, usage=used, repaired=self.repairs > 0)
+
+    def _read(self, written: Completion, form: Form, prompts: Prompts) -> Reply | Malformed:
+        reply = read_reply(written, form, self.asks)
+        if isinstance(reply, Reply) and reply.objection == "attempt_right" and not self._sees_attempt(prompts):
+            return Malformed(problem="it calls an attempt right that it was not shown")
+        return reply
+
+    def _sees_attempt(self, prompts: Prompts) -> bool:
+        return bool(prompts.load(self.prompt).variables & {"attempt", "steps"})
 
     def _repair(self, prompts: Prompts, problem: Problem, form: Form, fault: str) -> str:
         reply_form = self._form(prompts, problem, form)

@@ -159,7 +159,7 @@ class Correction(Record):
     rung: str
     settings: str
     teacher: str | None
-    """Name of the endpoint that wrote it; None where no teacher was asked."""
+    """Name of the teacher that wrote it, or said where the mistake begins; None where none was asked."""
     gold_visible: bool
     """Whether the writer saw the gold answer."""
     prompt_hash: str | None
@@ -168,11 +168,12 @@ class Correction(Record):
     completion: Completion | None
     """What the writer answered at last, word for word; None where none was asked or none answered."""
     usage: Usage = Usage()
-    """Of all requests of this try: locating, writing, repairing."""
+    """Of all texts of this try: locating, writing, repairing. What came from the cache counts, too, and a text that
+    several mistakes share counts for each; what was paid stands in the summary's `usage`."""
     grade: Grade | None
     failure: str | None = None
     won: bool = False
-    """Whether this is the text that corrects the mistake."""
+    """Whether this is the text that corrects the mistake; a pair's `correction_id` names it."""
     objection: Objection | None = None
     """What the writer objected instead of correcting: the attempt is right, or the gold answer looks wrong."""
     diagnosis: str | None = None
@@ -184,7 +185,7 @@ class Correction(Record):
     format_mismatch: tuple[str, ...] = ()
     """What of the student's answer format the text does not follow."""
     edit_ratio: float | None = None
-    """1 - similarity to the mistake, 0 for identical texts (difflib ratio over words)."""
+    """Distance to the mistake over words, 0 for identical texts, 1 for disjoint ones (normalised Indel distance)."""
     log_prob: float | None = None
     """Mean log-prob of the text's tokens under the student in nats, where texts are chosen by it."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, ValidationError
 
+from pipeline.jsontext import find_objects
 from pipeline.types import Completion, Grade, Record, Verdict
 
 BAD_ESCAPE = re.compile(r'(?<!\\)((?:\\\\)*)\\(?!["\\/bfnrt]|u[0-9a-fA-F]{4})')
@@ -41,17 +42,9 @@ def read_reply(completion: Completion) -> Reply | str:
 
 def _find_replies(text: str) -> Iterator[tuple[Reply, int]]:
     """Every object in the text that is a reply, with its end, whatever stands around it."""
-    decoder = json.JSONDecoder(strict=False)
-    start = text.find("{")
-    while start >= 0:
-        end = start + 1
-        try:
-            value, end = decoder.raw_decode(text, start)
-            json.dumps(value, ensure_ascii=False).encode()
+    for value, end in find_objects(text):
+        with contextlib.suppress(ValidationError):
             yield Reply.model_validate(value), end
-        except (ValueError, RecursionError):  # no JSON, half a character, too deep for the parser, another object
-            pass
-        start = text.find("{", end)
 
 
 def count_votes(votes: Sequence[Reply | str], agreement: float) -> Grade:

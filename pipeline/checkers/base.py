@@ -73,6 +73,8 @@ class CheckerSettings(Settings, ABC):
 
     needs_gold: ClassVar[bool] = True
     """Whether it cannot decide without a gold answer."""
+    scores_only: ClassVar[bool] = False
+    """Whether it decides nothing, and says only how good a text is."""
 
     @property
     def name(self) -> str:

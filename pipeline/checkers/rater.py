@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import statistics
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
@@ -12,8 +12,8 @@ from pydantic import Field, JsonValue, ValidationError, model_validator
 from pipeline.checkers.base import Checker, CheckerSettings, EngineOf
 from pipeline.engines.base import EngineSettings, Request
 from pipeline.errors import RequestFailed
+from pipeline.jsontext import double_backslashes, find_objects
 from pipeline.prompts import Prompt, Prompts
-from pipeline.replies import double_backslashes
 from pipeline.settings import one_of
 from pipeline.types import Completion, Grade, Message, Problem, Record, SamplingParams, content_id
 
@@ -38,6 +38,7 @@ class Settings(CheckerSettings):
     """Whom to ask, how often, on what scale."""
 
     needs_gold: ClassVar[bool] = False
+    scores_only: ClassVar[bool] = True
     checker: Literal["rater"] = "rater"
     engine: AnyEngine
     """The rater: any engine."""
@@ -126,13 +127,13 @@ def read_rating(completion: Completion, lowest: float, highest: float) -> Rating
     if completion.finish_reason != "stop":
         return "cut off at max_tokens" if completion.finish_reason == "length" else completion.finish_reason
     text = completion.text
-    start, end = text.rfind("{"), text.rfind("}")
-    if start < 0 or end < start:
-        return f"no JSON in {' '.join(text.split())[:80]!r}"
-    try:
-        rating = Rating.model_validate(json.loads(double_backslashes(text[start : end + 1]), strict=False))
-    except (ValidationError, ValueError, RecursionError) as error:
-        return f"no rating: {error}"[:120]
+    ratings = []
+    for value, _ in find_objects(double_backslashes(text)):
+        with contextlib.suppress(ValidationError):
+            ratings.append(Rating.model_validate(value))
+    if not ratings:
+        return f"no JSON rating in {' '.join(text.split())[:80]!r}"
+    rating = ratings[-1]
     if not lowest <= rating.score <= highest:  # false for NaN, too
         return f"a score of {rating.score:g} outside the scale {lowest:g} to {highest:g}"
     return rating

@@ -24,6 +24,7 @@ class Settings(CheckerSettings):
     """Where the ratings are. Several rows of one text are several people's: their mean counts."""
 
     needs_gold: ClassVar[bool] = False
+    scores_only: ClassVar[bool] = True
     checker: Literal["ratings"] = "ratings"
     path: str
     """A .jsonl, .csv or .parquet file with a row for each rating."""
@@ -63,12 +64,17 @@ class Ratings(Checker):
 
     def _score(self, row: Row) -> float | None:
         value = column(row, self.settings.score)
-        if value is None:
+        if value is None or value == "" or value != value:  # null, an empty cell of CSV, one of Parquet
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            told = f"must be a number or null, not {value!r}"[:200]
+        try:
+            score = float(value) if isinstance(value, str | int | float) else math.nan  # CSV's cells are texts
+            score = math.nan if isinstance(value, bool) else score
+        except (TypeError, ValueError, OverflowError):
+            score = math.nan
+        if not math.isfinite(score):
+            told = f"must be a number or empty, not {value!r}"[:200]
             raise DataError(row.file, told, line=row.line, field=self.settings.score)
-        return float(value)
+        return score
 
     def _text(self, row: Row, name: str) -> str:
         value = column(row, name)

@@ -20,6 +20,7 @@ class Settings(CheckerSettings):
     """Where the function is."""
 
     needs_gold: ClassVar[bool] = False
+    scores_only: ClassVar[bool] = True
     checker: Literal["reward"] = "reward"
     function: str
     """`package.module:function`."""
@@ -43,12 +44,13 @@ class Reward(Checker):
     async def check(self, problem: Problem, text: str) -> Grade:
         try:
             if inspect.iscoroutinefunction(self.function):
-                score = await self.function(problem, text)
+                made = await self.function(problem, text)
             else:
-                score = await asyncio.to_thread(self.function, problem, text)
+                made = await asyncio.to_thread(self.function, problem, text)
+            score = math.nan if made is None or isinstance(made, bool | str) else float(made)
         except Exception as error:  # recorded with its reason; hostile text must not end the run
             reason = f"{self.name} raised {type(error).__name__}: {error}"[:200]
             return Grade(verdict="unknown", extracted=None, reason=reason)
-        if isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score):
-            return Grade(verdict="unknown", extracted=None, reason=f"{self.name} returned {score!r}, no number"[:200])
-        return Grade(verdict="unknown", extracted=None, reason=f"scored by {self.name}", score=float(score))
+        if not math.isfinite(score):
+            return Grade(verdict="unknown", extracted=None, reason=f"{self.name} returned {made!r}, no number"[:200])
+        return Grade(verdict="unknown", extracted=None, reason=f"scored by {self.name}", score=score)

@@ -41,6 +41,8 @@ class Draft(Record):
     diagnosis: str | None = None
     first_wrong_step: int | None = None
     repaired: bool = False
+    teacher_asked: bool = True
+    """Whether the rung's teacher, if it has one, was asked for this."""
     grade: Grade | None = None
     """Where the text has been graded before; else the ladder does it."""
 

@@ -94,7 +94,8 @@ class Settings(TeacherRung):
         own = self.student.model_dump(exclude_none=True)
         params = sources.student_params.model_copy(update=own)
         before = place.usage  # the teacher's tokens are the first continuation's
-        for index in range(self.samples):
+        known = 0 if begun else len(sources.attempts)  # without a prefix it is the question that was asked before
+        for index in range(known, known + self.samples):
             told: dict[str, object] = {"usage": before, "completion": None}
             try:
                 (written,) = await sources.student.complete(conversation, params=params, offset=index)
@@ -113,10 +114,10 @@ class Settings(TeacherRung):
                 problem = mistake.problem
                 found = first_wrong_step(mistake.text, question=problem.question, rationale=problem.rationale)
                 if found is not None:
-                    return Draft(text=None, diagnosis=found.reason, first_wrong_step=found.index)
+                    return Draft(text=None, diagnosis=found.reason, first_wrong_step=found.index, teacher_asked=False)
                 continue
             return self.draft(mistake, await self.ask(mistake, sources, 0), self.prompt_hash(sources.prompts))
-        return Draft(text=None, failure="no step's arithmetic is wrong")
+        return Draft(text=None, failure="no step's arithmetic is wrong", teacher_asked=False)
 
 
 def join(prefix: str, continuation: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Literal
 
@@ -9,6 +10,8 @@ from pipeline.rungs.base import Draft, Sources
 from pipeline.steps.mask import mask_numbers
 from pipeline.teaching import TeacherRung
 from pipeline.types import Mistake
+
+LETTER = re.compile(r"\(?[A-Za-z]\)?\.?")
 
 
 class Settings(TeacherRung):
@@ -34,7 +37,11 @@ class Settings(TeacherRung):
 
     async def drafts(self, mistake: Mistake, sources: Sources) -> AsyncIterator[Draft]:
         if mistake.problem.rationale is None:
-            yield Draft(text=None, failure="the problem has no rationale")
+            yield Draft(text=None, failure="the problem has no rationale", teacher_asked=False)
+            return
+        if LETTER.fullmatch(mistake.problem.gold.strip()):
+            failure = "the gold answer is an option's letter, which cannot be blotted out"
+            yield Draft(text=None, failure=failure, teacher_asked=False)
             return
         async for draft in super().drafts(mistake, sources):
             yield draft

@@ -6,7 +6,7 @@ With x pairs kept of each kind and n in all, a limit says  sum(weight * x) <= sh
     topic_share      pairs of the topic <= share * n, for each topic
     length_balance   longer chosen - longer rejected <= 2 * distance * n, and the other way round
     max_pairs        n <= constant
-    revise_share     pairs whose attempt is right : those whose attempt is wrong, as asked for, give or take one
+    revise_share     pairs whose attempt is right <= share * n of the view `revise`
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Limit:
 def make_limits(settings: SelectSettings, kinds: Iterable[Kind], correct_share: float | None = None) -> Iterator[Limit]:
     """The limits that the settings ask for, in the order in which they apply."""
     if correct_share is not None:
-        yield from hold_correct_share(kinds, correct_share)
+        yield limit_correct_share(kinds, correct_share)
     if settings.max_never_correct is not None:
         yield limit_never_correct(kinds, settings.max_never_correct)
     if settings.max_topic_share is not None:
@@ -63,15 +63,13 @@ def make_limits(settings: SelectSettings, kinds: Iterable[Kind], correct_share: 
         yield limit_pairs(kinds, settings.max_pairs)
 
 
-def hold_correct_share(kinds: Iterable[Kind], share: float) -> Iterator[Limit]:
-    """Of the view `revise`, this share has a right attempt in its prompt, give or take a pair."""
+def limit_correct_share(kinds: Iterable[Kind], share: float) -> Limit:
+    """Of the view `revise`, no more than this share has a right attempt in its prompt."""
     part = Fraction(share).limit_denominator(1000)
     right, wrong = part.denominator - part.numerator, part.numerator
     weights = {kind: right if kind.confirms else -wrong for kind in kinds if kind.confirms is not None}
-    reason = f"the attempt in its prompt is {{side}}; {share:.1%} of the view's pairs may have a right one"
-    for side, sign in (("right", 1), ("wrong", -1)):
-        told = reason.replace("{side}", side)
-        yield Limit("revise_share", {k: sign * w for k, w in weights.items()}, told, constant=part.denominator - 1)
+    reason = f"the attempt in its prompt is right; {share:.1%} of the view's pairs may have such a one"
+    return Limit("revise_share", weights, reason)
 
 
 def limit_never_correct(kinds: Iterable[Kind], share: float) -> Limit:

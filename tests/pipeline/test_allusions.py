@@ -28,6 +28,13 @@ GSM8K = Path(__file__).parents[2].parent / "shared" / "data" / "gsm8k" / "train.
         "该学生的解答有误。4 * 6 = 24",
         "参考答案是24。",
         "更正如下：4 * 6 = 24",
+        "We are given that the answer is 18.",
+        "Since the final answer is 18, she sells 9 eggs.",
+        "The answer given is 18.",
+        "答案已知是18。",
+        "The earlier calculation was wrong.",
+        "Wait, the original work added 2.",
+        "Correction: 47 * 2 = 94",
     ],
 )
 def test_an_allusion_is_found(text: str) -> None:
@@ -38,6 +45,22 @@ def test_what_the_question_speaks_of_is_its_subject() -> None:
     question = "The student's answer was off by 3. How much is the correct answer if it was 15?"
     assert find_allusion("The student's answer was 15, so it should be 18.") is not None
     assert find_allusion("The student's answer was 15, so it should be 18.", question) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("How much acid is in the original solution?", "The original solution contains 2 L of acid."),
+        ("A wrong answer costs 2 points, a right one earns 5.", "That is 2 points for a wrong answer."),
+        ("Which of these is even?", "Among the given answer choices, B is even."),
+        ("The scale has an error of 3 percent.", "The error is 3 percent of 200, so 6."),
+        ("A student writes 5 pages a day; how many did the student write?", "The student wrote 5 pages a day."),
+        ("如何解这道题？", "正确的解法是列方程。"),
+        ("q", "From the previous calculation, 4 * 6 = 24."),
+    ],
+)
+def test_ordinary_reasoning_is_left_alone(question: str, text: str) -> None:
+    assert find_allusion(text, question) is None
 
 
 @pytest.mark.skipif(not GSM8K.is_file(), reason="the GSM8K data are not beside the project")

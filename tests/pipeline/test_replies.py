@@ -39,13 +39,50 @@ def test_latex_survives_json_whose_backslashes_were_not_doubled() -> None:
     assert read.solution == LATEX
 
 
-@given(st.text(alphabet=st.characters(codec="utf-8"), min_size=1).filter(lambda text: text.strip()))
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1).filter(lambda text: text.strip()))
 def test_json_that_is_right_is_read_as_it_is(solution: str) -> None:
-    if "\\" in solution:
-        solution = solution.replace("\\", "/")
+    solution = solution.replace("\\", "/")
     read = as_json(json.dumps({"diagnosis": "d", "verdict": "solution", "solution": solution}))
     assert isinstance(read, Reply)
     assert read.solution == solution.strip()
+
+
+def test_tags_inside_a_solution_or_a_thought_are_text() -> None:
+    inside = "He wrote <attempt_right>yes</attempt_right> and <solution>x</solution> in it.\n#### 7"
+    assert tagged(f"<diagnosis>d</diagnosis><solution>{inside}</solution>") == Reply(diagnosis="d", solution=inside)
+    thought = "<think>maybe <attempt_right>it is right</attempt_right></think>"
+    assert tagged(f"{thought}<solution>#### 7</solution>") == Reply(solution="#### 7")
+
+
+def test_control_characters_and_half_characters_are_no_text() -> None:
+    for text in (
+        '{"verdict": "solution", "solution": "\\ud800 x"}',
+        '{"verdict": "solution", "solution": "\\u0008igl("}',
+    ):
+        assert isinstance(as_json(text), Malformed)
+    assert isinstance(tagged("<solution>\ud800</solution>"), Malformed)
+
+
+@pytest.mark.parametrize(
+    "latex",
+    [
+        r"\bigl( \because \backslash \bf",
+        r"\tilde{x} \textit{a} \tag{1}",
+        r"x \ne y, $\nu$, \nleq",
+        r"\rvert \frac12 \forall",
+    ],
+)
+def test_latex_that_json_takes_for_escapes_survives(latex: str) -> None:
+    read = as_json('{"verdict": "solution", "solution": "' + latex + '"}')
+    assert isinstance(read, Reply)
+    assert read.solution == latex
+
+
+def test_code_keeps_its_tabs_and_line_breaks() -> None:
+    code = "def f(n):\n\treturn n\n\ttext = 1\n\nnext = 2"
+    read = as_json(json.dumps({"diagnosis": "", "verdict": "solution", "solution": code}))
+    assert isinstance(read, Reply)
+    assert read.solution == code
 
 
 @pytest.mark.parametrize("word", ["attempt_right", "gold_wrong"])
