@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pipeline.allusions import find_allusion
@@ -126,8 +127,9 @@ class Ladder:
         cleaned = clean(text, self.cleanups).strip()
         if rung.on_policy:
             return cleaned
-        told = rung.gold_visible and not rung.written_for_us  # a teacher has to say itself where its text arrives
-        return render(cleaned, self.target, mistake.problem.answer if told else None)
+        # a teacher has to say itself where its text arrives; a data set's solution may end in a bare result
+        told = mistake.problem.answer if rung.gold_visible and not rung.written_for_us else None
+        return render(cleaned, self.target, told if told is not None and arrives(cleaned, told) else None)
 
     def _refuse(self, text: str, mistake: Mistake, rung: RungSettings) -> str | None:
         """Why a text is not to be chosen, whatever its answer."""
@@ -138,6 +140,12 @@ class Ladder:
         if rung.written_for_us and (span := find_allusion(text, mistake.problem.question)):
             return f"alludes to another text or a told answer: {text[slice(*span)]!r}"
         return None
+
+
+def arrives(text: str, answer: str) -> bool:
+    """Whether the answer stands in the last line of a text."""
+    last = text.rstrip().rpartition("\n")[2]
+    return re.search(rf"(?<![\w.,]){re.escape(answer.strip())}(?![\w]|[.,]\d)", last) is not None
 
 
 def is_right(correction: Correction, *, in_format: bool = False) -> bool:

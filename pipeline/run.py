@@ -78,14 +78,22 @@ class Stages:
     asked: dict[str, list[Attempt]] = field(init=False, default_factory=dict)
     """Attempts at the problems that were asked but not finished, by problem."""
 
-    async def prepare(self, groups: Iterable[Sequence[Problem]]) -> None:
+    async def prepare(self, groups: Iterable[Sequence[Problem]], progress: Progress = QUIET) -> None:
         """Ask the student the first groups, until its answer format is known; then everything behind it is ready."""
         s = self.settings
 
         first = take_groups(groups, -(-s.format.detect_from // self.sampler.n))
 
         async def ask() -> list[Attempt]:
-            await run_bounded(first, self.ask_group, max(1, under_way(s, self.engines.values()) // len(first[0])))
+            done = 0
+
+            async def ask_group(group: Sequence[Problem]) -> None:
+                nonlocal done
+                await self.ask_group(group)
+                done += 1
+                progress("first answers", done, len(first))
+
+            await run_bounded(first, ask_group, max(1, under_way(s, self.engines.values()) // len(first[0])))
             return [attempt for group in first for problem in group for attempt in self.asked[problem.id]]
 
         key = content_id(self.sampler.settings, [self.sampler.attempt_id(p, 0) for group in first for p in group])
@@ -186,7 +194,7 @@ async def build(settings: RunSettings, progress: Progress = QUIET) -> Summary:
         at_once = max(2, under_way(settings, stages.engines.values()) // group_size)
         try:
             with finish_on_interrupt(access):
-                await stages.prepare(first)
+                await stages.prepare(first, progress)
                 await run_bounded(groups, build_group, at_once)
         except StoppedEarly as error:
             raise StoppedEarly(f"{error} ({done:,} of {len(problems):,} problems are done)") from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 import pipeline
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, RequestFailed
 from pipeline.loading import load_settings
 from pipeline.run import build, check_gold
 from pipeline.summary import Summary
@@ -47,6 +49,22 @@ def teacher(messages: Sequence[Message], index: int) -> str:
         return f"<solution>\\boxed{{{n}}}</solution>"
     middle = "\n".join(f"Step {i}: think of {n}." for i in range(3 - index))
     return f"<diagnosis>d</diagnosis><solution>{middle}\n{n} + {n} = {2 * n}\nSo it is \\boxed{{{2 * n}}}.</solution>"
+
+
+LATE = Path(tempfile.gettempdir()) / f"errata-late-{os.getpid()}"
+"""While this file is there, `late` fails: the module is imported twice, by pytest and by name."""
+
+
+def late(messages: Sequence[Message], index: int) -> str | Exception:
+    return teacher(messages, 0) if index or not LATE.exists() else RequestFailed("not now")
+
+
+def waver(messages: Sequence[Message], index: int) -> str:
+    return "<attempt_right>on second thoughts</attempt_right>" if index else teacher(messages, 2)
+
+
+def refuse(messages: Sequence[Message], index: int) -> str:
+    return "<solution>I am sorry, this problem makes no sense to me.</solution>"
 
 
 def score(problem: Any, text: str) -> float | None:
@@ -106,6 +124,31 @@ def test_the_best_of_several_right_texts_is_chosen_by_a_rule(tmp_path: Path, rul
     )
 
 
+def test_a_right_text_wins_though_a_later_sample_objects(tmp_path: Path) -> None:
+    rung = {"rung": "revise", "teacher": "t", "samples": 2}
+    summary = run(
+        tmp_path,
+        teachers={"t": {"engine": "scripted", "function": "tests.pipeline.test_corrections:waver"}},
+        correct={"rungs": [rung], "choose": "shortest_edit"},
+    )
+    assert (summary.kept, summary.objections) == (60, {"attempt_right": 60})
+    pairs = read_pairs(tmp_path)
+    assert {finding["rule"] for row in pairs.itertuples() for finding in row.findings} == {"attempt_right"}
+
+
+def test_a_winner_that_was_overtaken_in_a_later_call_is_none(tmp_path: Path) -> None:
+    """The first sample fails at first; when it is there in the second call, it wins in the place of the second."""
+    rung = {"rung": "revise", "teacher": "t", "samples": 2}
+    teacher = {"t": {"engine": "scripted", "function": "tests.pipeline.test_corrections:late"}}
+    for calls in (1, 2):
+        LATE.touch() if calls == 1 else LATE.unlink()
+        summary = run(tmp_path, teachers=teacher, correct={"rungs": [rung]})
+        corrections = pipeline.load_run(tmp_path / "run").corrections
+        assert summary.corrections == {"revise": 60}
+        assert corrections.won.sum() == 60
+        assert corrections[corrections.won].mistake_id.is_unique
+
+
 def test_the_view_revise_repairs_and_confirms_in_its_share(tmp_path: Path) -> None:
     pair = {"views": ["direct", "revise"], "revise": {"correct_share": 0.25}}
     summary = run(tmp_path, pair=pair)
@@ -154,6 +197,15 @@ def test_problems_of_evaluation_files_are_not_asked(tmp_path: Path) -> None:
     assert "test.jsonl:1" in told["contaminated"]
 
 
+def test_a_teacher_that_does_not_arrive_is_not_helped_to_the_gold_answer(tmp_path: Path) -> None:
+    summary = run(
+        tmp_path,
+        teachers={"t": {"engine": "scripted", "function": "tests.pipeline.test_corrections:refuse"}},
+        correct={"rungs": [{"rung": "gold_guided", "teacher": "t"}]},
+    )
+    assert (summary.kept, summary.dropped) == (0, {"uncorrected": 60})
+
+
 def test_without_ground_truth_the_best_rated_corrects_the_worst(tmp_path: Path) -> None:
     summary = run(
         tmp_path,
@@ -192,9 +244,13 @@ def test_missing_ground_truth_is_told_before_anything_is_asked(tmp_path: Path) -
     with pytest.raises(ConfigError, match="checker numeric: needs gold answers"):
         run(tmp_path, problems={"answer": None})
     reward = {"checker": "reward", "function": "tests.pipeline.test_corrections:score"}
-    gold_guided = {"rungs": [{"rung": "gold_guided", "teacher": "t"}]}
+    gold_guided = {"rungs": ["best_worst", {"rung": "gold_guided", "teacher": "t"}]}
     with pytest.raises(ConfigError, match="rung gold_guided: needs gold answers"):
         run(tmp_path, problems={"answer": None}, checker=reward, correct=gold_guided)
+    with pytest.raises(ConfigError, match="checker reward: scores texts and calls none wrong"):
+        run(tmp_path, problems={"answer": None}, checker=reward)
+    with pytest.raises(ConfigError, match="rung best_worst: checker numeric gives no scores"):
+        run(tmp_path, correct={"rungs": ["best_worst"]})
     with pytest.raises(ConfigError, match="add 'level' to problems"):
         run(tmp_path, pair={"select": {"topic": "level", "max_topic_share": 0.5}})
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from pipeline.answer_format.form import AnswerFormat
+from pipeline.engines.scripted import Scripted
 from pipeline.engines.scripted import Settings as ScriptedSettings
 from pipeline.engines.transformers import Settings as Local
 from pipeline.errors import ConfigError
@@ -15,7 +17,7 @@ from pipeline.prompts import Prompts
 from pipeline.rungs.base import Draft, Needs, Sources
 from pipeline.rungs.continue_fix import Settings, join
 from pipeline.types import Message, SamplingParams
-from tests.pipeline.rungs.conftest import PROBLEM, WRONG, Asked, Drafts, make_mistake
+from tests.pipeline.rungs.conftest import PROBLEM, WRONG, Asked, Drafts, make_attempt, make_mistake
 
 PREFIX = "4 * 6 = 24\n23 + 24 = 47\n"
 
@@ -91,6 +93,20 @@ def test_a_mistake_in_the_first_step_is_answered_anew(drafts: Drafts) -> None:
     (draft,) = drafts(Settings(locate=("recompute",), samples=1), mistake=mistake, student=student.engine)
     assert draft.text == "4 * 6 = 24\n#### 94"
     assert student.messages[0][-1].role == "user"
+    assert draft.teacher_asked is False
+
+
+def test_what_the_student_said_to_the_bare_question_before_is_not_asked_for_again(drafts: Drafts) -> None:
+    drawn: list[int] = []
+
+    def reply(messages: Sequence[Message], index: int) -> str:
+        drawn.append(index)
+        return "#### 94"
+
+    attempts = [make_attempt("4 * 6 = 25\n#### 49", "wrong", index) for index in range(4)]
+    mistake = make_mistake("4 * 6 = 25\n#### 49")
+    drafts(Settings(locate=("recompute",), samples=2), mistake=mistake, student=Scripted(reply), attempts=attempts)
+    assert drawn == [4, 5]
 
 
 def test_a_line_break_that_the_template_cut_off_is_not_doubled() -> None:
