@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
+import pipeline
 from errata.demo import world
 from pipeline.engines.base import Request
-from pipeline.engines.transformers import Settings
+from pipeline.engines.transformers import Settings, Transformers
 from pipeline.errors import ConfigError, RequestFailed
 from pipeline.identity import model_identity
+from pipeline.loading import load_settings
+from pipeline.run import build
 from pipeline.types import Completion, Message, SamplingParams
 
 GREEDY = SamplingParams(temperature=0.0, max_tokens=96)
@@ -165,3 +168,61 @@ def test_a_model_that_does_not_exist_or_cannot_be_read_is_a_setting_to_mend(stud
     (tmp_path / "model" / "tokenizer_config.json").write_text("{")
     with pytest.raises(ConfigError, match="not valid JSON"):
         open_model(str(tmp_path / "model"))
+
+
+def test_a_text_is_scored_by_the_mean_log_prob_of_its_tokens(student_dir: Path) -> None:
+    """Against the log-probs of the model itself, the end token included; a begun answer is part of the prompt."""
+    import torch
+
+    asked = Message(role="user", content=next(world.stories("scores")).question)
+    right = world.solve(next(world.stories("scores")))
+
+    async def run() -> tuple[float, float, float, float]:
+        async with Settings(model=str(student_dir)).create() as engine:
+            assert isinstance(engine, Transformers)
+            prompt = engine._encode([asked])
+            ids = torch.tensor([prompt + engine.tokenizer(right)["input_ids"] + [engine.tokenizer.eos_token_id]])
+            with torch.inference_mode():
+                log_probs = engine.model(input_ids=ids).logits.log_softmax(-1)[0]
+            own = [float(log_probs[i - 1, ids[0, i]]) for i in range(len(prompt), ids.shape[1])]
+            head, tail = right.split("\n", 1)
+            begun = (asked, Message(role="assistant", content=f"{head}\n"))
+            cut = len(engine._encode(begun)) - len(prompt)
+            rest = sum(own[cut:]) / len(own[cut:])
+            expected = sum(own) / len(own)
+            return expected, await engine.score([asked], right), rest, await engine.score(begun, tail)
+
+    expected, scored, rest, scored_rest = asyncio.run(run())
+    assert scored == pytest.approx(expected, rel=1e-4)
+    assert scored_rest == pytest.approx(rest, rel=1e-4)
+
+
+def test_the_text_that_the_student_finds_likeliest_is_chosen(tmp_path: Path, student_dir: Path) -> None:
+    rows = []
+    for story in itertools.islice(world.stories("likely"), 12):
+        solution = world.solve(story)
+        odd = "So then, let us see.\n" + solution
+        rows.append({"question": story.question, "answer": world.answer_of(solution), "odd": odd, "plain": solution})
+    (tmp_path / "p.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = {
+        "name": "run",
+        "runs_dir": str(tmp_path),
+        "problems": {"path": str(tmp_path / "p.jsonl")},
+        "student": {"engine": "transformers", "model": str(student_dir)},
+        "sample": {"n": 2, "params": {"max_tokens": 96}},
+        "teachers": {"t": {"engine": "recorded", "path": str(tmp_path / "t.jsonl"), "answers": ["odd", "plain"]}},
+        "correct": {
+            "rungs": [{"rung": "gold_guided", "teacher": "t", "prompt": "bare", "reply": "plain", "samples": 2}],
+            "choose": "student_logprob",
+        },
+        "prompts": str(tmp_path),
+    }
+    (tmp_path / "bare.jinja").write_text("{{ question }}")
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "c.yaml").write_text(json.dumps(settings))
+    summary = asyncio.run(build(load_settings(tmp_path / "c.yaml")))
+    corrections = pipeline.load_run(tmp_path / "run").corrections
+    won = corrections[corrections.won]
+    assert len(won) == summary.kept > 5
+    assert not any(text.startswith("So then") for text in won.text)
+    assert corrections[corrections.verdict == "correct"].log_prob.notna().all()
