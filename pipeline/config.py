@@ -9,6 +9,7 @@ correct: {rungs: [{rung: gold_guided, teacher: deepseek}]}
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -24,12 +25,13 @@ from pipeline.cleanups.base import CleanupSettings
 from pipeline.engines.base import EngineSettings
 from pipeline.errors import ConfigError
 from pipeline.problems import ProblemSettings
-from pipeline.prompts import Prompts
+from pipeline.prompts import SHIPPED, Prompts
 from pipeline.rungs.base import Needs, RungSettings
 from pipeline.select.settings import SelectSettings
 from pipeline.settings import Settings, nearest, one_of, refuse_unknown_keys
 from pipeline.types import Problem, SamplingParams, Usage, View
 
+log = logging.getLogger(__name__)
 Share = Annotated[float, Field(ge=0, lt=1)]
 AnyEngine: Any = one_of("engines", "engine")
 AnyChecker: Any = one_of("checkers", "checker")
@@ -256,6 +258,7 @@ class RunSettings(BaseSettings):
                 "take a checker that does without: custom, rater, ratings, reward"
             )
         self._check_scores()
+        self._warn_of_unused(prompts)
         example = Problem(
             id="example",
             question="Q",
@@ -276,6 +279,15 @@ class RunSettings(BaseSettings):
                     rung.check(needs)
                 except ConfigError as error:
                     raise ConfigError(f"correct.rungs.{number} ({rung.name}): {error}") from error
+
+    def _warn_of_unused(self, prompts: Prompts) -> None:
+        """A misspelt file in the folder of prompts would leave the shipped one in place without a word."""
+        named = self.model_dump_json()
+        for name, path in prompts.paths.items():
+            if path.parent != SHIPPED and not (SHIPPED / path.name).exists() and f'"{name}"' not in named:
+                log.warning(
+                    "%s: no setting names this prompt%s", path, nearest(name, list(prompts.paths.keys() - {name}))
+                )
 
     def _check_scores(self) -> None:
         """A checker that only scores and the rung `best_worst` need one another."""

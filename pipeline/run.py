@@ -81,7 +81,6 @@ class Stages:
     async def prepare(self, groups: Iterable[Sequence[Problem]], progress: Progress = QUIET) -> None:
         """Ask the student the first groups, until its answer format is known; then everything behind it is ready."""
         s = self.settings
-
         first = take_groups(groups, -(-s.format.detect_from // self.sampler.n))
 
         async def ask() -> list[Attempt]:
@@ -102,9 +101,10 @@ class Stages:
         journal = self.folder.corrections
         self.ladder = Ladder(s.correct, self.checker, self.checker_fingerprint, s.cleanups, found.format, journal)
         shown = s.pair.model_dump(mode="json", exclude={"select"})
-        self.pair_settings = content_id(self.sampler.settings, self.ladder.settings, shown)
+        prompt = self.prompts.load(s.pair.revise.prompt)
+        parts = (self.sampler.settings, self.ladder.settings, shown, s.format.mismatch, prompt.hash)
+        self.pair_settings = content_id(*parts)
         if "revise" in s.pair.views:
-            prompt = self.prompts.load(s.pair.revise.prompt)
             student, tries = self.engines["student"], self.folder.second_tries
             self.reviser = Reviser(s.pair, prompt, student, s.sample.params, self.checker, tries)
 

@@ -267,3 +267,10 @@ def test_a_run_without_ground_truth_has_no_gold_answers_to_check(tmp_path: Path)
     }
     (tmp_path / "config.yaml").write_text(json.dumps(config))
     assert "1 problems" in check_gold(load_settings(tmp_path / "config.yaml"))[0]
+
+
+def test_a_misspelt_prompt_file_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "revize.jinja").write_text("{{ question }}")
+    run(tmp_path, prompts=str(tmp_path / "prompts"))
+    assert "revize.jinja: no setting names this prompt; did you mean 'revise'" in caplog.text
