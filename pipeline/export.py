@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import ExportSettings
-from pipeline.store import write_file
+from pipeline.store import move_into_place, write_file
 from pipeline.types import Message, Pair, content_id
 
 COLUMNS = (
@@ -54,12 +54,7 @@ def export_pairs(pairs: Iterable[Pair], folder: Path, settings: ExportSettings, 
         shards["train"], shards["validation"] = shards["validation"], shards["train"]
     splits = {split: part.close(split) for split, part in shards.items() if part.rows}
     write_file(fresh / "README.md", _card(splits, card, content.hexdigest()[:16]))
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    fresh.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    move_into_place(fresh, folder)
     return splits
 
 

@@ -16,7 +16,7 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.exports.base import LineFile, ParquetFile, TargetSettings, head
 from pipeline.kinds import CARRIED, Kind, columns, make_rows
 from pipeline.preferences import Form, Preferences, open_preferences
-from pipeline.store import write_file
+from pipeline.store import move_into_place, write_file
 
 RECORD = "export.json"
 """Written into every exported folder; a folder with it may be replaced."""
@@ -72,12 +72,7 @@ def export_as(
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
-    old = out.with_name(f".{out.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if out.exists():
-        out.rename(old)
-    fresh.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
+    move_into_place(fresh, out)
     return exported
 
 
