@@ -21,13 +21,15 @@ ENGLISH = (
     r"\b(?:the|this|your) (?:attempt|hint)\b",
     r"\bin (?:the|this|your) (?:attempt|response)\b",
     # correcting
-    r"\b(?:the|this|your|an?) (?:mistake|error|misstep) (?:is|was|lies|lay|occurs|occurred|comes|came|here|in)\b",
-    r"\b(?:to|let me|let us|let's|we can|i will|i'll) (?:correct|fix|repair|revise) (?:the|this|that|it|my|your)\b",
+    r"\b(?:the|this|your|an?) (?:mistake|misstep) (?:is|was|lies|lay|occurs|occurred|comes|came|here|in)\b",
+    r"\b(?:the|this|your|an?) error (?:is|was|lies|lay|occurs|occurred|comes) (?:in|that|from|here|with|made)\b",
+    r"\b(?:to|let me|let us|let's|we can|i will|i'll) (?:correct|fix|repair|revise) "
+    r"(?:it|that|(?:the|this|my|your) (?:\w+ )?(?:mistake|error|attempt|answer|solution|step|line))\b",
     r"\bcorrect(?:ed|ing) (?:the |this |that |my |your )?(?:version|solution|answer|mistake|error|step|calculation)\b",
     r"\bhere(?: is|'s|’s) (?:the|a|my) (?:correct|corrected|revised|repaired|right) (?:solution|version|answer)\b",
     # an answer that was told
     r"\b(?:we|i) (?:know|knew|(?:were|are|am|was) (?:told|given)) (?:that )?the (?:final |correct |right )?answer\b",
-    r"\b(?:since|because|given that|knowing that) the (?:final |correct |right )?answer (?:is|was|must be|should be)\b",
+    r"\b(?:since|because|given that|knowing that) the (?:final |correct |right )?answer (?:is|was) (?=[$\\\d])",
     r"\bthe (?:final |correct |right )?answer (?:that (?:is|was) )?(?:given|provided|supplied) (?:is|was|here)\b",
     r"\bthe (?:final |correct |right )?answer (?:is|was) (?:known|given|provided|stated|supposed) (?:to be|as|in)\b",
     r"\b(?:matches|match|matching|agrees with|consistent with|confirms|as stated in) the (?:final |correct |known |"
@@ -40,7 +42,9 @@ CHINESE = (
     r"(?:错误|出错)(?:在于|之处|的地方|是)",
     r"(?:更正|修正|改正|纠正|订正)(?:后|如下|为|该|这|上述|之前|原)",
 )
-FUNCTION_WORDS = frozenset("this that your their from with here occurs comes wrote writes says said forgot".split())
+FUNCTION_WORDS = frozenset(
+    "the for let can will this that your their from with here occurs comes wrote writes says said forgot".split()
+)
 PATTERN = re.compile("|".join(ENGLISH), re.IGNORECASE)
 PATTERN_ZH = re.compile("|".join(CHINESE))
 
@@ -62,5 +66,5 @@ def _find(text: str) -> Iterator[re.Match[str]]:
 
 def _is_asked_about(words: str, question: str) -> bool:
     """Whether the question has all that the words name, by the first letters of each."""
-    named = [word[:5] for word in re.findall(r"[a-z]{4,}", words) if word not in FUNCTION_WORDS]
+    named = [word[:5] for word in re.findall(r"[a-z]{3,}", words) if word not in FUNCTION_WORDS]
     return words in question or (bool(named) and all(word in question for word in named))

@@ -15,6 +15,7 @@ from pipeline.config import RunSettings
 from pipeline.correct import Ladder, find_mistakes
 from pipeline.engines.base import finish_all
 from pipeline.errors import ConfigError, DataError
+from pipeline.grade import UNGRADED
 from pipeline.intervals import mcnemar_p, wilson_interval
 from pipeline.run import QUIET, Progress, Stages, cut_groups, open_stages, run_bounded, under_way
 from pipeline.rungs import gold_guided
@@ -35,7 +36,7 @@ class TeacherResult(BaseModel):
     unknown: int = 0
     """Corrections that the checker could not decide, truncated ones included."""
     refused: int = 0
-    """Replies without a solution."""
+    """Replies without a solution that may be used."""
     attempt_right: int = 0
     """The teacher says that the attempt is right."""
     gold_wrong: int = 0
@@ -78,6 +79,10 @@ async def compare_teachers(settings: RunSettings, mistakes: int = 50, progress: 
     """
     if not settings.teachers:
         raise ConfigError("teachers: there are none to compare")
+    if settings.checker.scores_only:
+        raise ConfigError(f"checker {settings.checker.name}: scores texts and cannot tell whose corrections are right")
+    for teacher in settings.teachers:
+        rung_for(settings, teacher).check(settings.needs())
     with tempfile.TemporaryDirectory(prefix="errata-compare-") as folder:
         async with open_stages(settings, Path(folder)) as stages:
             await stages.prepare(cut_groups(stages.problems, max(stages.engines["student"].group_size, mistakes)))
@@ -108,7 +113,7 @@ async def _find_mistakes(
     asked = 0
     for group in cut_groups(stages.problems, max(stages.engines["student"].group_size, wanted)):
         await stages.ask_group(group)
-        sampled = [stages.asked[problem.id] for problem in group]
+        sampled = [stages.asked.pop(problem.id) for problem in group]
         asked += len(group)
         for problem, attempts in zip(group, sampled, strict=True):
             judged = stages.judge(attempts)
@@ -148,12 +153,12 @@ async def _ask_all(
 
 
 def rung_for(settings: RunSettings, teacher: str) -> RungSettings:
-    """The ladder's first rung that asks a teacher, with this one in its place.
+    """The ladder's first rung whose texts a teacher writes, with this one in its place.
 
     Where there is none: `gold_guided` with the attempt in its prompt, so that the teacher can say that it is right.
     """
     for rung in settings.rungs:
-        if rung.teacher_name is not None:
+        if rung.written_for_us:
             return rung.model_copy(update={"teacher": teacher})
     return gold_guided.Settings(teacher=teacher, prompt="gold_guided_attempt")
 
@@ -169,7 +174,8 @@ def outcome_of(correction: Correction) -> Outcome:
         return correction.objection
     if correction.grade is not None:
         return "accepted" if correction.grade.verdict == "correct" else correction.grade.verdict
-    return "failed" if correction.completion is None or correction.text is not None else "refused"
+    ungraded = correction.failure is not None and correction.failure.startswith(UNGRADED)
+    return "failed" if correction.completion is None or ungraded else "refused"
 
 
 def _summarize(

@@ -259,13 +259,8 @@ class RunSettings(BaseSettings):
             )
         self._check_scores()
         self._warn_of_unused(prompts)
-        example = Problem(
-            id="example",
-            question="Q",
-            answer=None if columns.answer is None else "A",
-            rationale=None if columns.rationale is None else "R",
-            extras=dict.fromkeys((*columns.extras, *self.checker.columns), ""),
-        )
+        needs = self.needs()
+        prompts, example = needs.prompts, needs.example
         self.checker.check(prompts, example)
         prompts.load(self.sample.prompt).fill(example)
         if "revise" in self.pair.views:
@@ -273,12 +268,23 @@ class RunSettings(BaseSettings):
         if self.correct.choose == "student_logprob" and not self.student.scores:
             raise ConfigError("correct.choose: student_logprob needs an engine that scores texts: transformers")
         if "rungs" in self.correct.model_fields_set:  # the default ladder takes what there is
-            needs = Needs(prompts, example, self.student, self.teachers)
             for number, rung in enumerate(self.rungs):
                 try:
                     rung.check(needs)
                 except ConfigError as error:
                     raise ConfigError(f"correct.rungs.{number} ({rung.name}): {error}") from error
+
+    def needs(self) -> Needs:
+        """What rungs are checked against: the prompts, and a problem with what the data's problems have."""
+        columns = self.problems
+        example = Problem(
+            id="example",
+            question="Q",
+            answer=None if columns.answer is None else "A",
+            rationale=None if columns.rationale is None else "R",
+            extras=dict.fromkeys((*columns.extras, *self.checker.columns), ""),
+        )
+        return Needs(Prompts(self.prompts), example, self.student, self.teachers)
 
     def _warn_of_unused(self, prompts: Prompts) -> None:
         """A misspelt file in the folder of prompts would leave the shipped one in place without a word."""

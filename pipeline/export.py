@@ -14,7 +14,7 @@ from pipeline.types import Message, Pair, content_id
 
 COLUMNS = (
     *("id", "problem_id", "answer", "rejected_answer", "chosen_score", "rejected_score"),
-    *("rung", "teacher", "gold_visible", "edit_ratio", "view"),
+    *("rung", "teacher", "gold_visible", "edit_ratio", "view", "confirms"),
 )
 ROWS_PER_SHARD = 100_000
 ROWS_PER_GROUP = 5_000
@@ -107,7 +107,7 @@ def _schema(format: str) -> Any:
     text = pyarrow.string()
     turns = pyarrow.list_(pyarrow.struct([(name, text) for name in Message.model_fields]))
     sides = turns if format == "conversation" else text
-    kinds = {"gold_visible": pyarrow.bool_()}
+    kinds = dict.fromkeys(("gold_visible", "confirms"), pyarrow.bool_())
     kinds |= dict.fromkeys(("edit_ratio", "chosen_score", "rejected_score"), pyarrow.float64())
     fields = [(name, sides) for name in ("prompt", "chosen", "rejected")]
     return pyarrow.schema(fields + [(name, kinds.get(name, text)) for name in COLUMNS])

@@ -61,6 +61,6 @@ def _read(file: Path) -> Known | None:
     if not file.exists():
         return None
     try:
-        return Known.model_validate_json(file.read_text(encoding="utf-8"))
+        return Known.model_validate_json(file.read_bytes())
     except ValidationError as error:
         raise DataError(file, f"is not what Errata wrote ({error.errors()[0]['msg']}); delete it") from error

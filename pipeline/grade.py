@@ -6,6 +6,7 @@ from pipeline.checkers.base import Checker
 from pipeline.errors import RequestFailed
 from pipeline.types import Completion, Grade, Problem
 
+UNGRADED = "could not be graded"
 TRUNCATED = "truncated: the text ends at the token limit"
 
 
@@ -23,7 +24,7 @@ async def try_grade(checker: Checker, problem: Problem, completion: Completion) 
     try:
         return await grade_completion(checker, problem, completion), None
     except RequestFailed as error:
-        return None, f"could not be graded: {error}"
+        return None, f"{UNGRADED}: {error}"
 
 
 def rejected_contamination(accuracy: float, false_negative_rate: float) -> float:

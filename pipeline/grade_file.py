@@ -105,7 +105,7 @@ async def grade_file(
     usage: dict[str, EngineUse] = {}
     async with AsyncExitStack() as stack:
         checker = await stack.enter_async_context(settings.connect(engines.__getitem__, prompts))
-        answers = list(read_answers(path, columns, checker))
+        answers = list(read_answers(path, columns, checker, needs_gold=not settings.scores_only))
         access = None
         if settings.engines:
             cache = out.parent / "completions.sqlite"
@@ -129,17 +129,16 @@ async def grade_file(
     return make_report(answers, grades, usage)
 
 
-def read_answers(path: Path, columns: Columns, checker: Checker) -> Iterator[Answer]:
+def read_answers(path: Path, columns: Columns, checker: Checker, *, needs_gold: bool = True) -> Iterator[Answer]:
     """The texts of a file. Raises DataError for the first row that is none."""
-    wanted = ProblemSettings(
-        path=str(path), question=columns.question, answer=columns.answer, answer_pattern=columns.answer_pattern
-    )
+    gold = {"answer": columns.answer, "answer_pattern": columns.answer_pattern} if needs_gold else {"answer": None}
+    wanted = ProblemSettings.model_validate({"path": str(path), "question": columns.question, **gold})
     row = None
     for row in read_rows(str(path)):
         if not checker.needs_question and not row.values.get(columns.question):
             row = row._replace(values={**row.values, columns.question: NO_QUESTION})
         problem = make_problem(row, wanted, checker.columns)
-        if error := checker.gold_error(problem):
+        if needs_gold and (error := checker.gold_error(problem)):
             raise DataError(row.file, error, line=row.line, field=columns.answer)
         name = row.values.get(columns.id, row.line)
         value = column(row, columns.response)
@@ -185,6 +184,7 @@ def describe(answer: Answer, grade: Grade | None, failure: str | None) -> dict[s
     if grade is None:
         return {**which, "verdict": "unknown", "extracted": None, "reason": failure, "failed": True}
     told = {**which, **grade.model_dump(include={"verdict", "extracted", "reason"})}
+    told |= {} if grade.score is None else {"score": grade.score}
     return {**told, "opinions": [o.model_dump() for o in grade.opinions]} if grade.opinions else told
 
 

@@ -28,7 +28,7 @@ SIDES = ("prompt", "chosen", "rejected")
 COLUMNS: Mapping[str, Kind] = {
     **dict.fromkeys(("id", "problem_id", "answer", "rejected_answer", "rung", "teacher", "view"), "text"),
     **dict.fromkeys(("edit_ratio", "chosen_score", "rejected_score", "weight", "margin"), "number"),
-    "gold_visible": "truth",
+    **dict.fromkeys(("gold_visible", "confirms"), "truth"),
 }
 """What a row may tell of itself, besides its texts."""
 ROLES = get_args(Message.model_fields["role"].annotation)

@@ -11,16 +11,17 @@ from typing import Any, Literal, get_args
 
 from pydantic import ConfigDict, ValidationError
 
-from pipeline.jsontext import double_backslashes, find_objects
+from pipeline.jsontext import LONGEST, double_backslashes, find_objects
 from pipeline.types import Completion, Objection, Record
 
 Form = Literal["json", "tagged", "plain"]
 Asks = Literal["solution", "step"]
 OBJECTIONS: tuple[Objection, ...] = get_args(Objection)
 THOUGHT = "</think>"
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-LONGEST = 200_000
-"""Characters of a reply that are read."""
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]|[^\s]\t[a-zA-Z]")
+"""What no text holds; a tab between letters is what is left of `\\t…`."""
+OWN_TAG = re.compile(r"</?(?:diagnosis|solution|first_wrong_step|attempt_right|gold_wrong)>")
+FIELDS: dict[Asks, str] = {"solution": "solution", "step": "first_wrong_step"}
 NUMBER = re.compile(r"\d{1,6}")
 
 
@@ -85,6 +86,8 @@ def read_reply(written: Completion, form: Form, asks: Asks) -> Reply | Malformed
         return Malformed(problem="it is not valid Unicode")
     if form == "plain":
         return _read_plain(text, asks)
+    if "<think>" in text and THOUGHT not in text:
+        return Malformed(problem="its thought does not end")
     text = text[text.rfind(THOUGHT) + len(THOUGHT) :] if THOUGHT in text else text
     reply = _read_json(text) if form == "json" else _read_tags(text)
     return reply if isinstance(reply, Malformed) else _check(reply, asks, form)
@@ -93,8 +96,8 @@ def read_reply(written: Completion, form: Form, asks: Asks) -> Reply | Malformed
 def _check(reply: Reply, asks: Asks, form: Form) -> Reply | Malformed:
     if any(CONTROL.search(part) for part in (reply.solution or "", reply.diagnosis or "")):
         return Malformed(problem="it holds control characters: a backslash was not doubled")
-    given = reply.solution if asks == "solution" else reply.first_wrong_step
-    name = "solution" if asks == "solution" else "first_wrong_step"
+    given: object = getattr(reply, FIELDS[asks])
+    name = FIELDS[asks]
     shown = f"<{name}>…</{name}>" if form == "tagged" else f'"{name}"'
     if reply.objection is not None and given is not None:
         return Malformed(problem=f"it objects ({reply.objection}) and gives {shown} as well")
@@ -113,28 +116,32 @@ def _read_plain(text: str, asks: Asks) -> Reply | Malformed:
 
 
 def _read_tags(text: str) -> Reply | Malformed:
-    solution, rest = find_tagged(text, "solution")
-    if solution is None and "<solution>" in text:
+    diagnosis, rest = find_tagged(text, "diagnosis", last=False)
+    solution, rest = find_tagged(rest, "solution")
+    if solution is None and "<solution>" in rest:
         return Malformed(problem="its <solution> is not closed")
-    step, _ = find_tagged(rest, "first_wrong_step")
+    if solution is not None and (tag := OWN_TAG.search(solution)):
+        return Malformed(problem=f"its solution holds {tag[0]}, which is for the reply")
+    step, rest = find_tagged(rest, "first_wrong_step")
     if step is not None and not NUMBER.fullmatch(step.strip()):
         return Malformed(problem=f"<first_wrong_step> is {step.strip()[:40]!r}, not a number")
-    objections = [name for name in OBJECTIONS if (find_tagged(rest, name)[0] or "").strip()]
+    told = {name: (find_tagged(rest, name)[0] or "").strip() for name in OBJECTIONS}
+    objections = [name for name in OBJECTIONS if told[name]]
     if len(objections) > 1:
         return Malformed(problem="it says both attempt_right and gold_wrong")
-    diagnosis, _ = find_tagged(rest, objections[0] if objections else "diagnosis")
+    why = told[objections[0]] if objections else (diagnosis or "").strip()
     return Reply(
-        diagnosis=(diagnosis or "").strip() or None,
+        diagnosis=why or None,
         solution=None if solution is None else solution.strip(),
         first_wrong_step=None if step is None else int(step),
         objection=objections[0] if objections else None,
     )
 
 
-def find_tagged(text: str, tag: str) -> tuple[str | None, str]:
-    """What stands between the first `<tag>` and the last `</tag>`, and the text around it; None where there is none."""
+def find_tagged(text: str, tag: str, *, last: bool = True) -> tuple[str | None, str]:
+    """What stands between the first `<tag>` and the last (or next) `</tag>`, and the text around it."""
     start = text.find(f"<{tag}>")
-    end = text.rfind(f"</{tag}>")
+    end = text.rfind(f"</{tag}>") if last else text.find(f"</{tag}>", max(start, 0))
     if start < 0 or end < start:
         return None, text
     return text[start + len(tag) + 2 : end], text[:start] + text[end + len(tag) + 3 :]

@@ -14,7 +14,7 @@ from pipeline.engines.base import Engine
 from pipeline.errors import ConfigError, RequestFailed
 from pipeline.languages import differs_in_language
 from pipeline.prompts import Prompts
-from pipeline.replies import Asks, Form, Malformed, Reply, read_reply, reply_schema
+from pipeline.replies import FIELDS, Asks, Form, Malformed, Reply, read_reply, reply_schema
 from pipeline.rungs.base import Draft, Needs, RungSettings, Sources
 from pipeline.types import Completion, Message, Mistake, Problem, Record, SamplingParams, Usage, content_id
 
@@ -89,7 +89,7 @@ class TeacherRung(RungSettings, ABC):
     def _form(self, prompts: Prompts, problem: Problem, form: Form) -> str:
         shown = {"sees_attempt": self._sees_attempt(prompts), "sees_gold": self.gold_visible}
         told = prompts.load("reply_form").fill(problem, gold=False, reply=form, asks=self.asks, **shown)
-        field = "solution" if self.asks == "solution" else "first_wrong_step"
+        field = FIELDS[self.asks]
         if form != "plain" and (mark := f"<{field}>" if form == "tagged" else f'"{field}"') not in told:
             raise ConfigError(f"prompt {prompts.paths['reply_form']}: must ask for {mark}, which is what is read")
         return told

@@ -18,6 +18,7 @@ from pipeline.edits import edit_ratio
 from pipeline.engines.base import Engine
 from pipeline.errors import RequestFailed
 from pipeline.grade import try_grade
+from pipeline.pair import pass_rate
 from pipeline.prompts import Prompt
 from pipeline.store import Journal
 from pipeline.types import Attempt, Message, Pair, Problem, Record, SamplingParams, content_id
@@ -63,7 +64,8 @@ class Reviser:
             if p.dropped_by in (None, "uncorrected", "format")
         ]
         made = [await self._repair(problem, pair, wrong) for pair in kept]
-        if self.settings.revise.correct_share == 0:
+        admitted = self.settings.min_pass_rate <= pass_rate(attempts) <= self.settings.max_pass_rate
+        if self.settings.revise.correct_share == 0 or not admitted:
             return made
         right = list(self._right(attempts))[: self.settings.max_per_problem]
         for number, attempt in enumerate(right):

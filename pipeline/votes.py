@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ValidationError
 
-from pipeline.jsontext import find_objects
+from pipeline.jsontext import double_backslashes, find_objects
 from pipeline.types import Completion, Grade, Record, Verdict
-
-BAD_ESCAPE = re.compile(r'(?<!\\)((?:\\\\)*)\\(?!["\\/bfnrt]|u[0-9a-fA-F]{4})')
-"""A backslash that JSON does not know, as in `"\\sqrt{2}"` written without care."""
 
 
 class Reply(Record):
@@ -31,7 +27,7 @@ def read_reply(completion: Completion) -> Reply | str:
     """The reply's verdict, or why there is none."""
     if completion.finish_reason != "stop":
         return "cut off at max_tokens" if completion.finish_reason == "length" else completion.finish_reason
-    for text in (completion.text, BAD_ESCAPE.sub(r"\1\\\\", completion.text)):
+    for text in (completion.text, double_backslashes(completion.text)):
         found = list(_find_replies(text))
         if len({reply.verdict for reply, _ in found}) > 1:
             return "two verdicts in one reply"

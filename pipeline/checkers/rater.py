@@ -88,6 +88,8 @@ class Settings(CheckerSettings):
 class Rater(Checker):
     """Asks for all ratings of a text at once."""
 
+    needs_question = True
+
     def __init__(self, settings: Settings, engine_of: EngineOf | None = None, prompt: Prompt | None = None) -> None:
         self.settings, self.engine_of, self.prompt = settings, engine_of, prompt
 

@@ -51,6 +51,8 @@ class Settings(CheckerSettings):
 class Ratings(Checker):
     """Looks texts up; one that nobody has rated is `unknown` without a score."""
 
+    needs_question = True
+
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         found: defaultdict[str, list[float]] = defaultdict(list)

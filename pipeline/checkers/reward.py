@@ -32,6 +32,8 @@ class Settings(CheckerSettings):
 class Reward(Checker):
     """A function that raises has scored nothing: the text is `unknown` with the reason, without a score."""
 
+    needs_question = True
+
     def __init__(self, function: Function, name: str) -> None:
         self.function, self.name = function, name
 

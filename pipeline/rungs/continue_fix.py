@@ -48,6 +48,8 @@ class Settings(TeacherRung):
 
     @model_validator(mode="after")
     def _somebody_locates(self) -> Settings:
+        if inert := {"answer_format", "language"} & self.model_fields_set:
+            raise ValueError(f"{min(inert)}: has no meaning here, the student writes the text")
         if not self.locate:
             raise ValueError("locate: name recompute, teacher or both")
         if "teacher" in self.locate and self.teacher is None:

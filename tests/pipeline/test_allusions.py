@@ -57,6 +57,11 @@ def test_what_the_question_speaks_of_is_its_subject() -> None:
         ("A student writes 5 pages a day; how many did the student write?", "The student wrote 5 pages a day."),
         ("如何解这道题？", "正确的解法是列方程。"),
         ("q", "From the previous calculation, 4 * 6 = 24."),
+        ("q", "Since the answer must be a positive integer, x = 3."),
+        ("q", "Because the answer should be in dollars, divide by 100."),
+        ("q", "The error in the approximation is 0.01."),
+        ("q", "Let's fix the value of x."),
+        ("How long is the car repair?", "It takes 5 hours to fix the car."),
     ],
 )
 def test_ordinary_reasoning_is_left_alone(question: str, text: str) -> None:

@@ -43,6 +43,24 @@ def config(tmp_path: Path, **teachers: dict[str, Any]) -> Path:
     return file
 
 
+def test_teachers_cannot_be_compared_by_what_they_do_not_write(tmp_path: Path, capsys) -> None:
+    """`continue_fix` leaves the writing to the student: the teachers' own texts are compared instead."""
+    function = "tests.pipeline.test_corrections:teacher"
+    file = config(tmp_path, t={"base_url": "http://127.0.0.1:1/v1"})
+    told = json.loads(file.read_text())
+    told["teachers"] = {"t": {"engine": "scripted", "function": function}}
+    told["correct"] = {"rungs": [{"rung": "continue_fix", "teacher": "t"}]}
+    told["student"] = {"engine": "scripted", "function": "tests.pipeline.test_corrections:student"}
+    told["sample"] = {"n": 2}
+    file.write_text(json.dumps(told))
+    assert main(["compare-teachers", str(file), "--mistakes", "5", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rung"] == "gold_guided"
+    told |= {"checker": {"checker": "reward", "function": "tests.pipeline.test_corrections:score"}}
+    file.write_text(json.dumps(told | {"correct": {"rungs": ["best_worst"]}, "sample": {"n": 4}}))
+    assert main(["compare-teachers", str(file)]) == 2
+    assert "cannot tell whose corrections are right" in capsys.readouterr().err
+
+
 def test_two_teachers_get_the_same_mistakes_and_every_outcome_is_counted(tmp_path: Path, serve, capsys) -> None:
     good, poor = serve(solver(19, 20)), serve(solver(6, 20))
     file = config(

@@ -180,3 +180,15 @@ def test_a_file_without_questions_is_graded_by_a_checker_that_needs_none(tmp_pat
     write_rows(tmp_path, [{"id": 1, "answer": "8", "response": "#### 8"}, with_empty])
     assert main(command(tmp_path, checker="numeric")) == 0
     assert [row["verdict"] for row in read_grades(tmp_path)] == ["correct", "wrong"]
+
+
+def test_texts_without_ground_truth_are_scored(tmp_path: Path, capsys) -> None:
+    rows = [{"question": "Greet me.", "response": ["Hello!", "Go away."]}]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "ratings.csv").write_text("question,response,score\nGreet me.,Hello!,9\nGreet me.,Hello!,7\n")
+    ratings = ["--checker", "ratings", "--checker.path", str(tmp_path / "ratings.csv")]
+    assert main(["grade", str(tmp_path / "in.jsonl"), *ratings, "--out", str(tmp_path / "out.jsonl")]) == 0
+    told = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [(row["verdict"], row.get("score")) for row in told] == [("unknown", 8.0), ("unknown", None)]
+    assert told[1]["reason"] == "nobody has rated this text"
+    capsys.readouterr()

@@ -47,11 +47,20 @@ def test_json_that_is_right_is_read_as_it_is(solution: str) -> None:
     assert read.solution == solution.strip()
 
 
-def test_tags_inside_a_solution_or_a_thought_are_text() -> None:
-    inside = "He wrote <attempt_right>yes</attempt_right> and <solution>x</solution> in it.\n#### 7"
-    assert tagged(f"<diagnosis>d</diagnosis><solution>{inside}</solution>") == Reply(diagnosis="d", solution=inside)
+def test_tags_of_the_reply_are_no_part_of_a_solution() -> None:
+    for inside in ("He wrote <attempt_right>yes</attempt_right>.", "#### 6</solution> Oops. <solution>#### 7"):
+        read = tagged(f"<diagnosis>d</diagnosis><solution>{inside}</solution>")
+        assert isinstance(read, Malformed)
+        assert "which is for the reply" in read.problem
+
+
+def test_tags_in_a_diagnosis_or_a_thought_are_words() -> None:
+    diagnosis = "Step 1 of the <solution> says <attempt_right>yes</attempt_right>"
+    read = tagged(f"<diagnosis>{diagnosis}</diagnosis><solution>#### 7</solution>")
+    assert read == Reply(diagnosis=diagnosis, solution="#### 7")
     thought = "<think>maybe <attempt_right>it is right</attempt_right></think>"
     assert tagged(f"{thought}<solution>#### 7</solution>") == Reply(solution="#### 7")
+    assert tagged("<think>hm <solution>#### 7</solution>") == Malformed(problem="its thought does not end")
 
 
 def test_control_characters_and_half_characters_are_no_text() -> None:
@@ -78,11 +87,18 @@ def test_latex_that_json_takes_for_escapes_survives(latex: str) -> None:
     assert read.solution == latex
 
 
-def test_code_keeps_its_tabs_and_line_breaks() -> None:
-    code = "def f(n):\n\treturn n\n\ttext = 1\n\nnext = 2"
-    read = as_json(json.dumps({"diagnosis": "", "verdict": "solution", "solution": code}))
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(n):\n\treturn n\n\ttext = 1\n\nnext = 2",
+        "apples,\nless than 8.\n\tan extra line\nmid-June\nexists\nsimple\n\top = 1",
+        "so\nu = 3\n$\\nu = \\frac{1}{2}$\nnot 5",
+    ],
+)
+def test_tabs_and_line_breaks_of_right_json_are_kept(text: str) -> None:
+    read = as_json(json.dumps({"diagnosis": "", "verdict": "solution", "solution": text}))
     assert isinstance(read, Reply)
-    assert read.solution == code
+    assert read.solution == text
 
 
 @pytest.mark.parametrize("word", ["attempt_right", "gold_wrong"])
