@@ -123,6 +123,8 @@ class PairSettings(Settings):
     """The view `revise`."""
     select: SelectSettings = SelectSettings()
     """Which pairs stay once all are there."""
+    cleanups: tuple[AnyCleanup, ...] = ()
+    """Text clean-ups for chosen and rejected alike, in order."""
 
     @model_validator(mode="after")
     def _sane(self) -> Self:
@@ -131,9 +133,6 @@ class PairSettings(Settings):
         if len(set(self.views)) < len(self.views):
             raise ValueError("views: each may stand there once")
         return self
-
-    cleanups: tuple[AnyCleanup, ...] = ()
-    """Text clean-ups for chosen and rejected alike, in order."""
 
 
 class ExportSettings(Settings):
@@ -248,7 +247,8 @@ class RunSettings(BaseSettings):
         if self.evaluate is not None:
             self.evaluate.problems.check()
         check_engines(self.engines, self.budget)
-        prompts = Prompts(self.prompts)
+        needs = self.needs()
+        prompts, example = needs.prompts, needs.example
         columns, topic = self.problems, self.pair.select.topic
         if topic is not None and topic not in columns.extras:
             raise ConfigError(f"pair.select.topic: add {topic!r} to problems.extras, so that the column is read")
@@ -259,8 +259,6 @@ class RunSettings(BaseSettings):
             )
         self._check_scores()
         self._warn_of_unused(prompts)
-        needs = self.needs()
-        prompts, example = needs.prompts, needs.example
         self.checker.check(prompts, example)
         prompts.load(self.sample.prompt).fill(example)
         if "revise" in self.pair.views:
@@ -302,9 +300,9 @@ class RunSettings(BaseSettings):
             raise ConfigError(
                 f"checker {self.checker.name}: scores texts and calls none wrong; set correct.rungs: [best_worst]"
             )
-        if ranks and not self.checker.scores_only:
+        if ranks and not self.checker.gives_scores:
             raise ConfigError(
-                f"rung best_worst: checker {self.checker.name} gives no scores; take reward, rater or ratings"
+                f"rung best_worst: checker {self.checker.name} gives no scores; take reward, rater, ratings or custom"
             )
         if ranks and self.sample.n < 2:
             raise ConfigError("rung best_worst: needs sample.n of 2 or more, a best and a worst")

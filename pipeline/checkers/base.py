@@ -75,6 +75,8 @@ class CheckerSettings(Settings, ABC):
     """Whether it cannot decide without a gold answer."""
     scores_only: ClassVar[bool] = False
     """Whether it decides nothing, and says only how good a text is."""
+    gives_scores: ClassVar[bool] = False
+    """Whether its grades carry a score that orders the texts of a problem."""
 
     @property
     def name(self) -> str:

@@ -19,6 +19,7 @@ class Settings(CheckerSettings):
     """Where the function is."""
 
     needs_gold: ClassVar[bool] = False
+    gives_scores: ClassVar[bool] = True
     checker: Literal["custom"] = "custom"
     function: str
     """`package.module:function`."""

@@ -39,6 +39,7 @@ class Settings(CheckerSettings):
 
     needs_gold: ClassVar[bool] = False
     scores_only: ClassVar[bool] = True
+    gives_scores: ClassVar[bool] = True
     checker: Literal["rater"] = "rater"
     engine: AnyEngine
     """The rater: any engine."""

@@ -25,6 +25,7 @@ class Settings(CheckerSettings):
 
     needs_gold: ClassVar[bool] = False
     scores_only: ClassVar[bool] = True
+    gives_scores: ClassVar[bool] = True
     checker: Literal["ratings"] = "ratings"
     path: str
     """A .jsonl, .csv or .parquet file with a row for each rating."""

@@ -21,6 +21,7 @@ class Settings(CheckerSettings):
 
     needs_gold: ClassVar[bool] = False
     scores_only: ClassVar[bool] = True
+    gives_scores: ClassVar[bool] = True
     checker: Literal["reward"] = "reward"
     function: str
     """`package.module:function`."""
