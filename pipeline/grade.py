@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from pipeline.checkers.base import Checker
 from pipeline.errors import RequestFailed
-from pipeline.types import Completion, Grade, Problem
+from pipeline.types import Attempt, Completion, Grade, Problem
 
 UNGRADED = "could not be graded"
 TRUNCATED = "truncated: the text ends at the token limit"
@@ -25,6 +27,13 @@ async def try_grade(checker: Checker, problem: Problem, completion: Completion) 
         return await grade_completion(checker, problem, completion), None
     except RequestFailed as error:
         return None, f"{UNGRADED}: {error}"
+
+
+def right_attempts(attempts: Sequence[Attempt]) -> Iterator[tuple[Attempt, Completion]]:
+    """The attempts called correct, with what was written."""
+    for attempt in attempts:
+        if attempt.completion is not None and attempt.grade is not None and attempt.grade.verdict == "correct":
+            yield attempt, attempt.completion
 
 
 def rejected_contamination(accuracy: float, false_negative_rate: float) -> float:

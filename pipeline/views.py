@@ -9,7 +9,8 @@ itself answers, where that is wrong; else it is another of its wrong attempts, o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Sequence
 
 from pipeline.checkers.base import Checker
 from pipeline.cleanups.base import clean
@@ -17,7 +18,7 @@ from pipeline.config import PairSettings
 from pipeline.edits import edit_ratio
 from pipeline.engines.base import Engine
 from pipeline.errors import RequestFailed
-from pipeline.grade import try_grade
+from pipeline.grade import right_attempts, try_grade
 from pipeline.pair import pass_rate
 from pipeline.prompts import Prompt
 from pipeline.store import Journal
@@ -67,22 +68,14 @@ class Reviser:
         admitted = self.settings.min_pass_rate <= pass_rate(attempts) <= self.settings.max_pass_rate
         if self.settings.revise.correct_share == 0 or not admitted:
             return made
-        right = list(self._right(attempts))[: self.settings.max_per_problem]
-        for number, attempt in enumerate(right):
+        right = {
+            clean(made.text, self.settings.cleanups).strip(): attempt for attempt, made in right_attempts(attempts)
+        }
+        for number, (text, attempt) in enumerate(itertools.islice(right.items(), self.settings.max_per_problem)):
             other = wrong[number % len(wrong)] if wrong else None
-            pair = await self._confirm(problem, attempt, other, asked, fingerprint)
+            pair = await self._confirm(problem, attempt, text, other, asked, fingerprint)
             made += [pair] if pair is not None else []
         return made
-
-    def _right(self, attempts: Sequence[Attempt]) -> Iterator[Attempt]:
-        """Correct attempts, each text once."""
-        seen = set()
-        for attempt in attempts:
-            if attempt.completion is not None and attempt.grade is not None and attempt.grade.verdict == "correct":
-                text = clean(attempt.completion.text, self.settings.cleanups).strip()
-                if text and text not in seen:
-                    seen.add(text)
-                    yield attempt
 
     async def _repair(self, problem: Problem, pair: Pair, wrong: Sequence[Wrong]) -> Pair:
         prompt = self.conversation(problem, pair.prompt, pair.rejected)
@@ -105,11 +98,14 @@ class Reviser:
         )
 
     async def _confirm(
-        self, problem: Problem, attempt: Attempt, other: Wrong | None, asked: tuple[Message, ...], fingerprint: str
+        self,
+        problem: Problem,
+        attempt: Attempt,
+        text: str,
+        other: Wrong | None,
+        asked: tuple[Message, ...],
+        fingerprint: str,
     ) -> Pair | None:
-        assert attempt.completion is not None
-        assert attempt.grade is not None
-        text = clean(attempt.completion.text, self.settings.cleanups).strip()
         prompt = self.conversation(problem, asked, text)
         rejected = await self._second_try(problem, prompt) or other
         if rejected is None or rejected.text == text:
@@ -124,7 +120,7 @@ class Reviser:
             chosen=text,
             answer=problem.answer,
             rejected_answer=rejected.answer,
-            chosen_score=attempt.grade.score,
+            chosen_score=attempt.grade.score if attempt.grade else None,
             rejected_score=rejected.score,
             rung="own_correct",
             gold_visible=False,

@@ -13,7 +13,7 @@ from pipeline.jsontext import double_backslashes, find_objects
 from pipeline.types import Completion, Grade, Record, Verdict
 
 
-class Reply(Record):
+class Vote(Record):
     """What a judge is asked to write."""
 
     reason: str = ""
@@ -23,29 +23,29 @@ class Reply(Record):
     ]
 
 
-def read_reply(completion: Completion) -> Reply | str:
+def read_vote(completion: Completion) -> Vote | str:
     """The reply's verdict, or why there is none."""
     if completion.finish_reason != "stop":
         return "cut off at max_tokens" if completion.finish_reason == "length" else completion.finish_reason
     for text in (completion.text, double_backslashes(completion.text)):
-        found = list(_find_replies(text))
-        if len({reply.verdict for reply, _ in found}) > 1:
+        found = list(_find_votes(text))
+        if len({vote.verdict for vote, _ in found}) > 1:
             return "two verdicts in one reply"
         if found and "}" not in text[found[-1][1] :]:  # else it is quoted inside an object that cannot be read
             return found[-1][0]
     return f"no JSON verdict in {' '.join(completion.text.split())[:80]!r}"
 
 
-def _find_replies(text: str) -> Iterator[tuple[Reply, int]]:
+def _find_votes(text: str) -> Iterator[tuple[Vote, int]]:
     """Every object in the text that is a reply, with its end, whatever stands around it."""
     for value, end in find_objects(text):
         with contextlib.suppress(ValidationError):
-            yield Reply.model_validate(value), end
+            yield Vote.model_validate(value), end
 
 
-def count_votes(votes: Sequence[Reply | str], agreement: float) -> Grade:
+def count_votes(votes: Sequence[Vote | str], agreement: float) -> Grade:
     """The verdict that a large enough share of the votes is for, else `unknown`."""
-    read = [vote for vote in votes if isinstance(vote, Reply)]
+    read = [vote for vote in votes if isinstance(vote, Vote)]
     counts = Counter(vote.verdict for vote in read)
     verdict: Verdict = "unknown"
     for candidate in ("correct", "wrong"):

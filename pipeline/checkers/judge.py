@@ -22,7 +22,7 @@ from pipeline.errors import ConfigError, RequestFailed
 from pipeline.prompts import Prompt, Prompts
 from pipeline.settings import one_of
 from pipeline.types import Completion, Grade, Message, Problem, SamplingParams, content_id
-from pipeline.votes import count_votes, read_reply
+from pipeline.votes import count_votes, read_vote
 
 AnyEngine: Any = one_of("engines", "engine")
 ORDERS = ("reference_first", "response_first")
@@ -97,7 +97,7 @@ class Judge(Checker):
     async def check(self, problem: Problem, text: str) -> Grade:
         if why := unfit(text):
             return Grade(verdict="unknown", extracted=None, reason=f"judge: not asked, {why}")
-        return count_votes([read_reply(made) for made in await self._ask(problem, text)], self.settings.agreement)
+        return count_votes([read_vote(made) for made in await self._ask(problem, text)], self.settings.agreement)
 
     async def _ask(self, problem: Problem, text: str) -> list[Completion]:
         if self.engine_of is None or self.prompt is None:

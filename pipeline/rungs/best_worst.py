@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from pipeline.grade import right_attempts
 from pipeline.rungs.base import Draft, RungSettings, Sources
 from pipeline.types import Mistake
 
@@ -28,9 +29,8 @@ class Settings(RungSettings):
         return True
 
     async def drafts(self, mistake: Mistake, sources: Sources) -> AsyncIterator[Draft]:
-        best = [a for a in sources.attempts if a.completion and a.grade and a.grade.verdict == "correct"]
+        best = list(right_attempts(sources.attempts))
         if not best:
             yield Draft(text=None, failure="no sample of the problem has a score")
-        for attempt in best:
-            assert attempt.completion is not None
-            yield Draft(text=attempt.completion.text, grade=attempt.grade)
+        for attempt, made in best:
+            yield Draft(text=made.text, grade=attempt.grade)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pipeline.types import Completion
-from pipeline.votes import Reply, count_votes, read_reply
+from pipeline.votes import Vote, count_votes, read_vote
 
 
 def vote(verdict: str) -> str:
@@ -15,10 +15,10 @@ def vote(verdict: str) -> str:
 
 
 def test_seven_of_ten_votes_are_seven_tenths() -> None:
-    votes = [Reply(verdict="correct")] * 7 + [Reply(verdict="unsure")] * 3
+    votes = [Vote(verdict="correct")] * 7 + [Vote(verdict="unsure")] * 3
     assert count_votes(votes, 0.7).verdict == "correct"
     assert count_votes(votes, 0.71).verdict == "unknown"
-    assert count_votes([Reply(verdict="unsure", reason="no answer")], 1.0).reason.endswith("unsure: no answer")
+    assert count_votes([Vote(verdict="unsure", reason="no answer")], 1.0).reason.endswith("unsure: no answer")
 
 
 READABLE = {
@@ -47,14 +47,14 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("case", READABLE)
 def test_a_reply_is_read_with_what_stands_around_it(case: str) -> None:
-    reply = read_reply(Completion(text=READABLE[case]))
-    assert isinstance(reply, Reply)
+    reply = read_vote(Completion(text=READABLE[case]))
+    assert isinstance(reply, Vote)
     assert reply.verdict == "wrong"
 
 
 @pytest.mark.parametrize("case", UNREADABLE)
 def test_a_reply_that_is_no_single_verdict_is_a_vote_for_nothing(case: str) -> None:
-    told = read_reply(Completion(text=UNREADABLE[case]))
+    told = read_vote(Completion(text=UNREADABLE[case]))
     assert isinstance(told, str)
     grade = count_votes([told], 1.0)
     assert grade.verdict == "unknown"
@@ -63,4 +63,4 @@ def test_a_reply_that_is_no_single_verdict_is_a_vote_for_nothing(case: str) -> N
 
 
 def test_a_reply_that_was_cut_off_is_not_read() -> None:
-    assert read_reply(Completion(text=vote("wrong"), finish_reason="length")) == "cut off at max_tokens"
+    assert read_vote(Completion(text=vote("wrong"), finish_reason="length")) == "cut off at max_tokens"
