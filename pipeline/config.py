@@ -134,6 +134,10 @@ class PairSettings(Settings):
             raise ValueError("views: each may stand there once")
         return self
 
+    def admits(self, rate: float) -> bool:
+        """Whether pairs are made of a problem that the student solves in this share of its attempts."""
+        return self.min_pass_rate <= rate <= self.max_pass_rate
+
 
 class ExportSettings(Settings):
     """The data set's form."""

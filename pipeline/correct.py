@@ -14,7 +14,7 @@ from pipeline.cleanups.base import CleanupSettings, clean
 from pipeline.config import CorrectSettings
 from pipeline.edits import edit_ratio
 from pipeline.errors import ConfigError, RequestFailed
-from pipeline.grade import try_grade
+from pipeline.grade import called, try_grade
 from pipeline.rungs.base import Draft, RungSettings, Sources
 from pipeline.store import Journal
 from pipeline.types import Attempt, Completion, Correction, Mistake, Problem, content_id
@@ -27,12 +27,11 @@ def find_mistakes(problem: Problem, attempts: Sequence[Attempt]) -> list[Mistake
             id=content_id("mistake", attempt.id),
             problem=problem,
             attempt_id=attempt.id,
-            text=attempt.completion.text,
-            extracted=attempt.grade.extracted,
-            score=attempt.grade.score,
+            text=made.text,
+            extracted=grade.extracted,
+            score=grade.score,
         )
-        for attempt in attempts
-        if attempt.completion is not None and attempt.grade is not None and attempt.grade.verdict == "wrong"
+        for attempt, made, grade in called("wrong", attempts)
     ]
 
 

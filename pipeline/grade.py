@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.checkers.base import Checker
 from pipeline.errors import RequestFailed
-from pipeline.types import Attempt, Completion, Grade, Problem
+from pipeline.types import Attempt, Completion, Grade, Problem, Verdict
 
 UNGRADED = "could not be graded"
 TRUNCATED = "truncated: the text ends at the token limit"
@@ -29,11 +29,11 @@ async def try_grade(checker: Checker, problem: Problem, completion: Completion) 
         return None, f"{UNGRADED}: {error}"
 
 
-def right_attempts(attempts: Sequence[Attempt]) -> Iterator[tuple[Attempt, Completion]]:
-    """The attempts called correct, with what was written."""
+def called(verdict: Verdict, attempts: Sequence[Attempt]) -> Iterator[tuple[Attempt, Completion, Grade]]:
+    """The attempts of a verdict, with what was written and its grade."""
     for attempt in attempts:
-        if attempt.completion is not None and attempt.grade is not None and attempt.grade.verdict == "correct":
-            yield attempt, attempt.completion
+        if attempt.completion is not None and attempt.grade is not None and attempt.grade.verdict == verdict:
+            yield attempt, attempt.completion, attempt.grade
 
 
 def rejected_contamination(accuracy: float, false_negative_rate: float) -> float:

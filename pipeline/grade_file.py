@@ -31,6 +31,7 @@ from pipeline.run import run_bounded
 from pipeline.store import write_file
 from pipeline.summary import EngineUse, count_use
 from pipeline.types import Completion, Grade, Problem
+from pipeline.unicode import is_unicode
 
 NO_QUESTION = "(none)"
 """Stands for the question where a file has none and the checker can do without."""
@@ -171,9 +172,7 @@ def read_labels(row: Row, name: str, count: int) -> list[str | None]:
 
 async def grade_text(checker: Checker, answer: Answer) -> tuple[Grade | None, str | None]:
     """The grade, or why there is none."""
-    try:
-        answer.text.encode()
-    except UnicodeEncodeError:
+    if not is_unicode(answer.text):
         return Grade(verdict="unknown", extracted=None, reason="the text is not valid Unicode"), None
     return await try_grade(checker, answer.problem, Completion(text=answer.text))
 

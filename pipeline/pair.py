@@ -60,7 +60,7 @@ class Pairing:
             return "repeated_mistake", "same text as an earlier attempt"
         if not text:
             return "empty_text", "the attempt is empty"
-        if not s.min_pass_rate <= self.rate <= s.max_pass_rate:
+        if not s.admits(self.rate):
             bounds = f"pair.min_pass_rate {s.min_pass_rate:g}, pair.max_pass_rate {s.max_pass_rate:g}"
             return "pass_rate", f"the student solves {self.rate:.0%} of its attempts at the problem ({bounds})"
         if s.distinct_answers and mistake.extracted in self.answers:

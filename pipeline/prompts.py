@@ -11,7 +11,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from pipeline.errors import ConfigError
 from pipeline.settings import nearest
-from pipeline.types import Problem
+from pipeline.types import Problem, content_id
 
 SHIPPED = next(
     folder
@@ -63,6 +63,14 @@ class Prompt:
             return self._template.render(fields).strip()
         except Exception as error:  # whatever a template of the user's does wrong
             raise ConfigError(f"prompt {self.path}: {type(error).__name__}: {error}") from error
+
+
+def make_mark(*texts: str) -> str:
+    """A mark to set texts apart in a prompt; it occurs in none of them, so that none can end itself."""
+    mark = f"={content_id(*texts)}="
+    while any(mark in text for text in texts):
+        mark = f"={content_id(mark)}="
+    return mark
 
 
 class Prompts:

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, ValidationError
 
 from pipeline.jsontext import LONGEST, double_backslashes, find_objects
 from pipeline.types import Completion, Objection, Record
+from pipeline.unicode import is_unicode
 
 Form = Literal["json", "tagged", "plain"]
 Asks = Literal["solution", "step"]
@@ -80,9 +81,7 @@ def read_reply(written: Completion, form: Form, asks: Asks) -> Reply | Malformed
         return Malformed(problem="it is empty")
     if len(text) > LONGEST:
         return Malformed(problem=f"it is longer than {LONGEST:,} characters")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
+    if not is_unicode(text):
         return Malformed(problem="it is not valid Unicode")
     if form == "plain":
         return _read_plain(text, asks)
@@ -96,8 +95,8 @@ def read_reply(written: Completion, form: Form, asks: Asks) -> Reply | Malformed
 def _check(reply: Reply, asks: Asks, form: Form) -> Reply | Malformed:
     if any(CONTROL.search(part) for part in (reply.solution or "", reply.diagnosis or "")):
         return Malformed(problem="it holds control characters: a backslash was not doubled")
-    given: object = getattr(reply, FIELDS[asks])
     name = FIELDS[asks]
+    given: object = getattr(reply, name)
     shown = f"<{name}>…</{name}>" if form == "tagged" else f'"{name}"'
     if reply.objection is not None and given is not None:
         return Malformed(problem=f"it objects ({reply.objection}) and gives {shown} as well")

@@ -18,11 +18,11 @@ from pipeline.config import PairSettings
 from pipeline.edits import edit_ratio
 from pipeline.engines.base import Engine
 from pipeline.errors import RequestFailed
-from pipeline.grade import right_attempts, try_grade
+from pipeline.grade import called, try_grade
 from pipeline.pair import pass_rate
 from pipeline.prompts import Prompt
 from pipeline.store import Journal
-from pipeline.types import Attempt, Message, Pair, Problem, Record, SamplingParams, content_id
+from pipeline.types import Attempt, Grade, Message, Pair, Problem, Record, SamplingParams, content_id
 
 
 class Wrong(Record):
@@ -32,6 +32,11 @@ class Wrong(Record):
     mistake_id: str
     answer: str | None = None
     score: float | None = None
+
+
+def wrong_of(pair: Pair) -> Wrong:
+    """The rejected text of a pair."""
+    return Wrong(text=pair.rejected, mistake_id=pair.mistake_id, answer=pair.rejected_answer, score=pair.rejected_score)
 
 
 class Reviser:
@@ -59,31 +64,25 @@ class Reviser:
     ) -> list[Pair]:
         """The pairs of a problem whose direct ones are given; only those that were kept are repaired here."""
         kept = [pair for pair in direct if pair.dropped_by is None]
-        wrong = [
-            Wrong(text=p.rejected, mistake_id=p.mistake_id, answer=p.rejected_answer, score=p.rejected_score)
-            for p in direct
-            if p.dropped_by in (None, "uncorrected", "format")
-        ]
+        wrong = [wrong_of(pair) for pair in direct if pair.dropped_by in (None, "uncorrected", "format")]
         made = [await self._repair(problem, pair, wrong) for pair in kept]
-        admitted = self.settings.min_pass_rate <= pass_rate(attempts) <= self.settings.max_pass_rate
-        if self.settings.revise.correct_share == 0 or not admitted:
+        if self.settings.revise.correct_share == 0 or not self.settings.admits(pass_rate(attempts)):
             return made
         right = {
-            clean(made.text, self.settings.cleanups).strip(): attempt for attempt, made in right_attempts(attempts)
+            clean(made.text, self.settings.cleanups).strip(): (attempt, grade)
+            for attempt, made, grade in called("correct", attempts)
         }
-        for number, (text, attempt) in enumerate(itertools.islice(right.items(), self.settings.max_per_problem)):
+        taken = itertools.islice(right.items(), self.settings.max_per_problem)
+        for number, (text, (attempt, grade)) in enumerate(taken):
             other = wrong[number % len(wrong)] if wrong else None
-            pair = await self._confirm(problem, attempt, text, other, asked, fingerprint)
+            pair = await self._confirm(problem, attempt, grade, text, other, asked, fingerprint)
             made += [pair] if pair is not None else []
         return made
 
     async def _repair(self, problem: Problem, pair: Pair, wrong: Sequence[Wrong]) -> Pair:
         prompt = self.conversation(problem, pair.prompt, pair.rejected)
         others = [other for other in wrong if other.text not in (pair.rejected, pair.chosen)]
-        again = Wrong(
-            text=pair.rejected, mistake_id=pair.mistake_id, answer=pair.rejected_answer, score=pair.rejected_score
-        )
-        rejected = await self._second_try(problem, prompt) or (others[0] if others else again)
+        rejected = await self._second_try(problem, prompt) or (others[0] if others else wrong_of(pair))
         assert pair.chosen is not None
         return pair.model_copy(
             update={
@@ -101,6 +100,7 @@ class Reviser:
         self,
         problem: Problem,
         attempt: Attempt,
+        grade: Grade,
         text: str,
         other: Wrong | None,
         asked: tuple[Message, ...],
@@ -120,7 +120,7 @@ class Reviser:
             chosen=text,
             answer=problem.answer,
             rejected_answer=rejected.answer,
-            chosen_score=attempt.grade.score if attempt.grade else None,
+            chosen_score=grade.score,
             rejected_score=rejected.score,
             rung="own_correct",
             gold_visible=False,

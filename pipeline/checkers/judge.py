@@ -19,9 +19,10 @@ from pydantic import Field, JsonValue, model_validator
 from pipeline.checkers.base import Checker, CheckerSettings, EngineOf
 from pipeline.engines.base import EngineSettings, Request
 from pipeline.errors import ConfigError, RequestFailed
-from pipeline.prompts import Prompt, Prompts
+from pipeline.prompts import Prompt, Prompts, make_mark
 from pipeline.settings import one_of
-from pipeline.types import Completion, Grade, Message, Problem, SamplingParams, content_id
+from pipeline.types import Completion, Grade, Message, Problem, SamplingParams
+from pipeline.unicode import is_unicode
 from pipeline.votes import count_votes, read_vote
 
 AnyEngine: Any = one_of("engines", "engine")
@@ -121,18 +122,11 @@ def unfit(text: str) -> str | None:
     """Why a text cannot be shown to a judge, if so."""
     if not text.strip():
         return "the text is empty"
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return "the text is not valid Unicode"
-    return None
+    return None if is_unicode(text) else "the text is not valid Unicode"
 
 
 def make_questions(prompt: Prompt, problem: Problem, text: str, both_orders: bool) -> list[str]:
-    """The judge's prompt in each order. The mark between the texts occurs in none of them, so none can end itself."""
-    texts = (problem.question, problem.gold, text)
-    mark = f"={content_id(*texts)}="
-    while any(mark in shown for shown in texts):
-        mark = f"={content_id(mark)}="
+    """The judge's prompt in each order."""
+    mark = make_mark(problem.question, problem.gold, text)
     orders = ORDERS if both_orders else ORDERS[:1]
     return [prompt.fill(problem, gold=True, response=text, order=order, mark=mark) for order in orders]

@@ -13,9 +13,10 @@ from pipeline.checkers.base import Checker, CheckerSettings, EngineOf
 from pipeline.engines.base import EngineSettings, Request
 from pipeline.errors import RequestFailed
 from pipeline.jsontext import double_backslashes, find_objects
-from pipeline.prompts import Prompt, Prompts
+from pipeline.prompts import Prompt, Prompts, make_mark
 from pipeline.settings import one_of
-from pipeline.types import Completion, Grade, Message, Problem, Record, SamplingParams, content_id
+from pipeline.types import Completion, Grade, Message, Problem, Record, SamplingParams
+from pipeline.unicode import is_unicode
 
 AnyEngine: Any = one_of("engines", "engine")
 
@@ -70,8 +71,8 @@ class Settings(CheckerSettings):
         self.question(prompts.load(self.prompt), example, "T")
 
     def question(self, prompt: Prompt, problem: Problem, text: str) -> str:
-        """The filled prompt; the mark around the texts occurs in none of them, so none can end itself."""
-        mark = f"={content_id(problem.question, text)}="
+        """The filled prompt."""
+        mark = make_mark(problem.question, text)
         lowest, highest = f"{self.lowest:g}", f"{self.highest:g}"
         return prompt.fill(problem, response=text, mark=mark, lowest=lowest, highest=highest)
 
@@ -104,9 +105,7 @@ class Rater(Checker):
         assert self.engine_of is not None
         assert self.prompt is not None
         s = self.settings
-        try:
-            text.encode()
-        except UnicodeEncodeError:
+        if not is_unicode(text):
             return Grade(verdict="unknown", extracted=None, reason="the text is not valid Unicode")
         messages = (Message(role="user", content=s.question(self.prompt, problem, text)),)
         (made,) = await self.engine_of("rater").complete_many([Request(messages=messages, params=s.params, n=s.votes)])

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.grade import right_attempts
+from pipeline.grade import called
 from pipeline.rungs.base import Draft, RungSettings, Sources
 from pipeline.types import Mistake
 
@@ -29,8 +29,8 @@ class Settings(RungSettings):
         return True
 
     async def drafts(self, mistake: Mistake, sources: Sources) -> AsyncIterator[Draft]:
-        best = list(right_attempts(sources.attempts))
+        best = list(called("correct", sources.attempts))
         if not best:
             yield Draft(text=None, failure="no sample of the problem has a score")
-        for attempt, made in best:
-            yield Draft(text=made.text, grade=attempt.grade)
+        for _, made, grade in best:
+            yield Draft(text=made.text, grade=grade)

@@ -74,7 +74,7 @@ class Settings(TeacherRung):
         if not needs.student.continues:
             raise ConfigError(
                 "rung continue_fix: the student's engine cannot go on from a text that is begun; engines transformers "
-                "and vllm can, and an endpoint whose `continues` is set"
+                "and vllm can, and an endpoint whose `continuation` is set"
             )
 
     def values(self, mistake: Mistake) -> dict[str, object]:

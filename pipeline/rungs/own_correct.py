@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Literal
 
 from pipeline.edits import edit_ratio
-from pipeline.grade import right_attempts
+from pipeline.grade import called
 from pipeline.rungs.base import Draft, RungSettings, Sources
 from pipeline.types import Mistake
 
@@ -21,7 +21,7 @@ class Settings(RungSettings):
         return True
 
     async def drafts(self, mistake: Mistake, sources: Sources) -> AsyncIterator[Draft]:
-        texts = dict.fromkeys(made.text for _, made in right_attempts(sources.attempts))
+        texts = dict.fromkeys(made.text for _, made, _ in called("correct", sources.attempts))
         if not texts:
             yield Draft(text=None, failure="the student has no correct attempt at this problem")
         for text in sorted(texts, key=lambda text: edit_ratio(mistake.text, text)):
