@@ -1,6 +1,7 @@
 """`errata`: the command line. One file a command in `errata/commands/`; nothing heavy is imported before it is needed.
 
-Exit codes: 0 done, 2 bad input or configuration, 3 stopped early but resumable, 1 a bug.
+Exit codes: 0 done, 2 bad input or configuration, 3 stopped early but resumable, 1 a bug; 4 an audit that was asked to
+be clean and is not.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from errata import __version__
-from errata.commands import build, compare_teachers, demo, evaluate, export, grade, sft, teachers, train
+from errata.commands import audit, build, clean, compare_teachers, demo, evaluate, export, grade, sft, teachers, train
 from pipeline.errors import ErrataError, StoppedEarly, UsageError
 
-MODULES = (build, grade, teachers, compare_teachers, sft, train, evaluate, export, demo)
+MODULES = (build, grade, audit, clean, teachers, compare_teachers, sft, train, evaluate, export, demo)
 COMMANDS = {module.__name__.rpartition(".")[2].replace("_", "-"): module for module in MODULES}
 SETTINGS = """Any plain setting can be given as a dotted option, for example --student.model X or --sample.n 8, and
 as an environment variable, for example ERRATA_STUDENT__MODEL=X. Options win over variables, variables over the file."""

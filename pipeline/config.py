@@ -29,6 +29,7 @@ from pipeline.prompts import SHIPPED, Prompts
 from pipeline.rungs.base import Needs, RungSettings
 from pipeline.select.settings import SelectSettings
 from pipeline.settings import Settings, nearest, one_of, refuse_unknown_keys
+from pipeline.shortcuts.settings import AuditSettings, CleanSettings
 from pipeline.types import Problem, SamplingParams, Usage, View
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,17 @@ AnyEngine: Any = one_of("engines", "engine")
 AnyChecker: Any = one_of("checkers", "checker")
 AnyRung: Any = one_of("rungs", "rung")
 AnyCleanup: Any = one_of("cleanups", "cleanup")
+AnyFilter: Any = one_of("filters", "filter")
+
+
+FILTERS: Any = tuple(
+    {"filter": name}
+    for name in (
+        *("leak", "gold_first", "length_ratio", "truncated"),
+        *("language", "refusal", "repetition", "near_identical"),
+    )
+)
+"""Of all filters those that a run needs, whose checker has graded every text."""
 
 
 class StudentParams(SamplingParams):
@@ -164,7 +176,9 @@ class EvaluateSettings(Settings):
 class RunSettings(BaseSettings):
     """Everything that `errata build` and `errata evaluate` need."""
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True
+    )
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Name of the run; its folder is `runs_dir/name`."""
@@ -194,6 +208,12 @@ class RunSettings(BaseSettings):
     """The ladder of corrections."""
     pair: PairSettings = PairSettings()
     """Which pairs are made."""
+    filters: tuple[AnyFilter, ...] = FILTERS
+    """What is looked for in each pair; a finding drops the pair or flags it, as the filter's `action` says."""
+    audit: AuditSettings | None = AuditSettings()
+    """The shortcut audit of the finished data set; `null` for none."""
+    clean: CleanSettings = CleanSettings()
+    """How `errata clean` repairs the data set."""
     export: ExportSettings = ExportSettings()
     """The data set's form."""
     evaluate: EvaluateSettings | None = None
@@ -267,6 +287,9 @@ class RunSettings(BaseSettings):
         prompts.load(self.sample.prompt).fill(example)
         if "revise" in self.pair.views:
             prompts.load(self.pair.revise.prompt).fill(example, attempt="T")
+        if self.clean.restyle is not None and self.clean.restyle not in self.teachers:
+            advice = nearest(self.clean.restyle, list(self.teachers)) if self.teachers else "; `teachers` is empty"
+            raise ConfigError(f"clean.restyle: unknown teacher {self.clean.restyle!r}{advice}")
         if self.correct.choose == "student_logprob" and not self.student.scores:
             raise ConfigError("correct.choose: student_logprob needs an engine that scores texts: transformers")
         if "rungs" in self.correct.model_fields_set:  # the default ladder takes what there is

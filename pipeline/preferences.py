@@ -1,28 +1,31 @@
-"""A finished preference data set, row by row: a run's `dataset/`, or any folder or file whose rows have its form.
+"""A finished preference data set, row by row: a run's `dataset/`, files and folders of others, data sets of the hub.
 
-A row has prompt, chosen and rejected, as conversations (lists of {role, content}) or as strings, and any of `COLUMNS`.
+A row has chosen and rejected, as conversations (lists of {role, content}) or as strings, prompt beside them or at the
+beginning of both, and any of `COLUMNS`.
 """
 
 from __future__ import annotations
 
-import math
-import re
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal
 
 from pipeline.errors import ConfigError, DataError
-from pipeline.rows import Row, read_rows
+from pipeline.preference_files import Table, open_files
+from pipeline.preference_prompts import Side, Turns, begins, is_empty, set_apart, split_prompt
+from pipeline.preference_rows import NAMED_ELSEWHERE, Kind, Value, advise, read_side, read_value
+from pipeline.preference_sets import is_saved, open_hub, open_saved, read_id
+from pipeline.rows import Row
 from pipeline.settings import nearest
-from pipeline.types import Message
 
-Turns = list[dict[str, str]]
-Side = str | Turns
+__all__ = [
+    "COLUMNS", "SIDES", "Form", "Preference", "Preferences", "Side", "Turns", "Value", "as_text", "open_preferences",
+]  # fmt: skip
+
 Form = Literal["conversation", "text"]
-Value = str | float | bool | None
-Kind = Literal["text", "number", "truth"]
 
 SIDES = ("prompt", "chosen", "rejected")
 COLUMNS: Mapping[str, Kind] = {
@@ -31,13 +34,8 @@ COLUMNS: Mapping[str, Kind] = {
     **dict.fromkeys(("gold_visible", "confirms"), "truth"),
 }
 """What a row may tell of itself, besides its texts."""
-ROLES = get_args(Message.model_fields["role"].annotation)
-SPLITS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
-    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
-}
-ROWS_AT_ONCE = 256
+SEEN = 64
+"""Rows that show whether strings repeat their prompt: it is taken off if all of them do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +52,12 @@ class Preference:
 
 @dataclass
 class Preferences:
-    """An opened data set; iterating reads it once, a few hundred rows at a time."""
+    """An opened data set; each iteration reads it from the start, a few hundred rows at a time."""
 
-    files: list[tuple[str, Path]]
-    """With the split of each, in order."""
+    tables: list[Table]
+    """Files or splits, in order."""
+    names: Mapping[str, str]
+    """Of `SIDES` and `COLUMNS`, those that it has, with the columns that they stand in."""
     form: Form
     """What its pairs are given as."""
     columns: tuple[str, ...]
@@ -65,60 +65,93 @@ class Preferences:
     unknown: tuple[str, ...]
     """Its columns that are not read."""
     rows: int
+    tables_left_out: tuple[str, ...] = ()
+    """Files or splits that are not read, since others of the split are made for preference training."""
+    repeats: bool = False
+    """Whether chosen and rejected are strings that repeat the prompt."""
     left_out: Counter[str] = field(default_factory=Counter)
-    """Rows that are no pair, by reason, of those that have been read."""
+    """Rows that are no pair, by reason, of those that the last iteration has read."""
 
     def __iter__(self) -> Iterator[Preference]:
-        for split, path in self.files:
-            for row in _read(path, (*SIDES, *self.columns)):
-                prompt, chosen, rejected = (self._side(row, name) for name in SIDES)
-                if _is_empty(chosen) or _is_empty(rejected):
-                    self.left_out["pairs with an empty text"] += 1
-                elif chosen == rejected:
-                    self.left_out["pairs with two equal texts"] += 1
-                else:
-                    values = {name: _value(row, name) for name in self.columns}
-                    yield Preference(split, prompt, chosen, rejected, values)
+        self.left_out.clear()
+        for table in self.tables:
+            for row in table.read(tuple(self.names.values())):
+                sides = self._sides(row, table)
+                if isinstance(sides, str):
+                    self.left_out[sides] += 1
+                    continue
+                values = {
+                    name: read_value(row, name, self.names[name], COLUMNS[name], untyped=table.untyped)
+                    for name in self.columns
+                }
+                yield Preference(table.split, *sides, values)
 
-    def _side(self, row: Row, name: str) -> Side:
-        value = _present(row, name)
-        if isinstance(value, str):
+    def _sides(self, row: Row, table: Table) -> tuple[Side, Side, Side] | str:
+        """Prompt, chosen and rejected; or why the row is no pair."""
+        given = read_side(row, self.names["prompt"]) if "prompt" in self.names else None
+        chosen, rejected = (read_side(row, self.names[name]) for name in ("chosen", "rejected"))
+        if reason := _objection(chosen, rejected):
+            return reason
+        found = split_prompt(chosen, rejected) if given is None else set_apart(given, chosen, rejected)
+        if found is None:
+            told = "is missing, and chosen and rejected begin with nothing alike that could be it"
+            told += advise("prompt", table.columns)
+            if given is not None:
+                told = "is a string, and chosen and rejected are conversations that begin with no turn alike"
+            raise DataError(row.file, told, line=row.line, field=self._column("prompt"))
+        prompt, chosen, rejected = (self._formed(side, row, name) for side, name in zip(found, SIDES, strict=True))
+        if is_empty(prompt):
+            raise DataError(row.file, "is empty", line=row.line, field=self._column("prompt"))
+        if self.repeats and begins(chosen, prompt) and begins(rejected, prompt):
+            chosen, rejected = chosen[len(prompt) :], rejected[len(prompt) :]
+        return _objection(chosen, rejected) or (prompt, chosen, rejected)
+
+    def _column(self, name: str) -> str:
+        return self.names.get(name, name)
+
+    def _formed(self, side: Side, row: Row, name: str) -> Side:
+        if isinstance(side, str):
             if self.form == "conversation":
-                raise DataError(row.file, "is a string, where others are conversations", line=row.line, field=name)
-            side: Side = _encodable(value, row, name)
-        else:
-            turns = _turns(value, row, name)
-            side = turns if self.form == "conversation" else as_text(turns, name == "prompt")
-        if name == "prompt" and _is_empty(side):
-            raise DataError(row.file, "is empty", line=row.line, field=name)
-        return side
+                told = "is a string, where others are conversations"
+                raise DataError(row.file, told, line=row.line, field=self._column(name))
+            return side
+        return side if self.form == "conversation" else as_text(side, name == "prompt")
 
 
-def open_preferences(source: Path, form: Form | None = None) -> Preferences:
-    """Find the files of a run folder, a folder or a file, and what they hold; `form` asks for one of the two.
+def open_preferences(
+    source: Path | str, form: Form | None = None, columns: Mapping[str, str | None] | None = None
+) -> Preferences:
+    """Find the tables of a source and what they hold; `form` asks for one of the two.
+
+    The source is a run's folder, a folder or file of pairs, a folder of `datasets`' `save_to_disk`, or a data set of
+    the hub: ORG/NAME, with :CONFIG and @REVISION behind it if need be. What exists on disk wins. `columns` says where
+    prompt, chosen, rejected or one of `COLUMNS` stands under another name, {"prompt": "question"}, or that it is not
+    to be read, {"answer": None}.
 
     Raises DataError for files, columns or lines that cannot be read, ConfigError where strings should become
-    conversations.
+    conversations and for a name in `columns` that is none of ours.
     """
-    files = _find_files(source)
-    names: dict[str, None] = {}
-    rows, first = 0, None
-    for _, path in files:
-        found, count = _columns(path)
-        if count and (missing := [name for name in SIDES if name not in found]):
-            advice = nearest(missing[0], list(found))
-            raise DataError(path, f"no such column; a row needs {', '.join(SIDES)}{advice}", field=missing[0])
-        names |= dict.fromkeys(found)
-        rows += count
-        first = first or (path if count else None)
-    if first is None:
-        raise DataError(source, "holds no row; see the run's summary.json for where its attempts went")
-    given = _form(first)
-    if (given, form) == ("text", "conversation"):
-        raise ConfigError(f"{source}: its rows are plain strings, of which no conversation can be made; take text")
+    asked = dict(columns or {})
+    for name in asked:
+        if name not in SIDES and name not in COLUMNS:
+            raise ConfigError(f"columns: unknown column {name!r}{nearest(name, [*SIDES, *COLUMNS])}")
+    found, left_out = _find_tables(source)
+    tables = [table for table in found if table.rows]
+    if not tables:
+        raise DataError(source, "holds no row; of a run, summary.json tells where its attempts went")
+    names = _find_columns(source, tables, asked)
     known = tuple(name for name in COLUMNS if name in names)
-    unknown = tuple(name for name in names if name not in SIDES and name not in COLUMNS)
-    return Preferences(files, form or given, known, unknown, rows)
+    every = dict.fromkeys(name for table in tables for name in table.columns)
+    unknown = tuple(name for name in every if name not in names.values())
+    first = next(tables[0].read(tuple(names.values())))
+    is_text = all(isinstance(first.values.get(names[name]), str) for name in SIDES if name in names)
+    if is_text and "prompt" not in names and "prompt" not in asked:
+        _refuse_other_prompt(tables[0])
+    if is_text and form == "conversation":
+        raise ConfigError(f"{source}: its rows are plain strings, of which no conversation can be made; take text")
+    form = form or ("text" if is_text else "conversation")
+    repeats = is_text and _repeats(tables[0], names)
+    return Preferences(tables, names, form, known, unknown, sum(table.rows for table in tables), left_out, repeats)
 
 
 def as_text(turns: Turns, prompt: bool) -> str:
@@ -127,116 +160,54 @@ def as_text(turns: Turns, prompt: bool) -> str:
     return "\n\n".join(turn["content"] for turn in turns) + ("\n" if prompt else "")
 
 
-def _find_files(source: Path) -> list[tuple[str, Path]]:
-    if source.is_file():
-        if source.suffix not in (".parquet", ".jsonl"):
-            raise DataError(source, "is neither .parquet nor .jsonl")
-        return [(_split(source), source)]
-    is_run = (source / "pairs.jsonl").is_file() or (source / "dataset").is_dir()
-    for folder in (source / "dataset",) if is_run else (source, source / "data"):
-        paths = sorted(p for p in folder.glob("*") if p.suffix in (".parquet", ".jsonl") and p.name[0] not in "._")
-        if paths:
-            order = list(dict.fromkeys(SPLITS.values()))
-            return sorted(((_split(path), path) for path in paths), key=lambda found: order.index(found[0]))
-    if is_run:
-        raise DataError(source, "is a run without a data set; finish it with `errata build`")
-    what = "holds no .parquet or .jsonl file" if source.is_dir() else "there is no such file or folder"
-    raise DataError(source, f"{what}; give a run's folder, or a folder or file of preference pairs")
+def _find_tables(source: Path | str) -> tuple[list[Table], tuple[str, ...]]:
+    path = Path(source)
+    if path.is_dir() and is_saved(path):
+        return open_saved(path)
+    if not path.exists() and (id := read_id(str(source))):
+        return open_hub(str(source), id)
+    return open_files(path)
 
 
-def _split(path: Path) -> str:
-    """The split that a file's name begins with; `train` where it names none."""
-    words = re.split("[^a-z]", path.stem.lower(), maxsplit=1)
-    return SPLITS.get(words[0], "train")
+def _find_columns(source: Path | str, tables: Sequence[Table], asked: Mapping[str, str | None]) -> dict[str, str]:
+    """Where each of our columns stands. Raises DataError where one that a row needs, or that is asked for, is not."""
+    found = list(dict.fromkeys(name for table in tables for name in table.columns))
+    for name, column in asked.items():
+        if column is not None and column not in found:
+            raise DataError(source, f"no such column, to be read as {name}{nearest(column, found)}", field=column)
+    wanted = {name: asked.get(name, name) for name in (*SIDES, *COLUMNS)}
+    names = {name: column for name, column in wanted.items() if column is not None and column in found}
+    needs = "no such column; a row needs chosen, rejected, and prompt unless both begin with it"
+    for table in tables:
+        for name in SIDES:
+            if names.get(name) not in table.columns and (name in names or name != "prompt"):
+                raise DataError(table.name, needs + advise(name, table.columns), field=names.get(name, name))
+    return names
 
 
-def _columns(path: Path) -> tuple[Sequence[str], int]:
-    """A file's columns and its number of rows."""
-    if path.suffix == ".parquet":
-        with _parquet(path) as file:
-            return list(file.schema_arrow.names), file.metadata.num_rows
-    names: dict[str, None] = {}
-    count = 0
-    for row in _read(path):
-        names |= dict.fromkeys(row.values)
-        count += 1
-    return list(names), count
+def _refuse_other_prompt(table: Table) -> None:
+    """Raises DataError where strings seem to have their prompt beside them, under a name of its own."""
+    if others := [name for name in NAMED_ELSEWHERE["prompt"] if name in table.columns]:
+        told = f"no such column{advise('prompt', table.columns)}; if chosen and rejected begin with it, "
+        told += f'and {others[0]} is something else, columns={{"prompt": None}}'
+        raise DataError(table.name, told, field="prompt")
 
 
-def _form(path: Path) -> Form:
-    row = next(_read(path, ("prompt",)))
-    return "text" if isinstance(_present(row, "prompt"), str) else "conversation"
+def _repeats(table: Table, names: Mapping[str, str]) -> bool:
+    """Whether both strings of the first rows begin with their prompt."""
+    if "prompt" not in names:
+        return False
+    for row in itertools.islice(table.read(tuple(names.values())), SEEN):
+        prompt, chosen, rejected = (row.values.get(names[name]) for name in SIDES)
+        if not isinstance(prompt, str) or not isinstance(chosen, str) or not isinstance(rejected, str):
+            return False
+        if not (begins(chosen, prompt) and begins(rejected, prompt)):
+            return False
+    return True
 
 
-def _read(path: Path, columns: Sequence[str] = ()) -> Iterator[Row]:
-    if path.suffix == ".jsonl":
-        for row in read_rows(str(path)):
-            if row.error is not None:
-                raise DataError(row.file, row.error, line=row.line)
-            yield row
-        return
-    with _parquet(path) as file:
-        here = [name for name in columns if name in file.schema_arrow.names]
-        number = 0
-        for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=here):
-            for values in batch.to_pylist():
-                number += 1
-                yield Row(str(path), number, values)
-
-
-def _parquet(path: Path) -> Any:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        return pyarrow.parquet.ParquetFile(path)
-    except pyarrow.ArrowInvalid as error:
-        raise DataError(path, f"is not a Parquet file: {error}") from error
-
-
-def _present(row: Row, name: str) -> object:
-    value = row.values.get(name)
-    if value is None:
-        raise DataError(row.file, "is missing", line=row.line, field=name)
-    return value
-
-
-def _turns(value: object, row: Row, name: str) -> Turns:
-    turns: Turns = []
-    for turn in value if isinstance(value, list) else [value]:
-        role, content = (turn.get("role"), turn.get("content")) if isinstance(turn, dict) else (None, None)
-        if not isinstance(turn, dict) or role not in ROLES or not isinstance(content, str):
-            form = f"a string, or a list of {{role, content}} with role {', '.join(ROLES)}"
-            raise DataError(row.file, f"is not {form}", line=row.line, field=name)
-        if more := [key for key in turn if key not in ("role", "content") and turn[key] is not None]:
-            raise DataError(row.file, f"a message has {more[0]!r}, which is not exported", line=row.line, field=name)
-        turns.append({"role": str(role), "content": _encodable(content, row, name)})
-    return turns
-
-
-def _value(row: Row, name: str) -> Value:
-    value, kind = row.values.get(name), COLUMNS[name]
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        if kind == "number" and math.isfinite(value):
-            return float(value)
-        value = str(value)
-    if kind == "text" and isinstance(value, str):
-        return _encodable(value, row, name)
-    if kind == "truth" and isinstance(value, bool):
-        return value
-    wanted = {"number": "a number", "text": "a text", "truth": "true or false"}[kind]
-    raise DataError(row.file, f"is {row.values[name]!r}, not {wanted}", line=row.line, field=name)
-
-
-def _encodable(text: str, row: Row, name: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise DataError(row.file, f"is no valid Unicode text: {error.reason}", line=row.line, field=name) from error
-    return text
-
-
-def _is_empty(side: Side) -> bool:
-    return not side.strip() if isinstance(side, str) else not any(turn["content"].strip() for turn in side)
+def _objection(chosen: Side, rejected: Side) -> str | None:
+    """Why two texts are no pair."""
+    if is_empty(chosen) or is_empty(rejected):
+        return "pairs with an empty text"
+    return "pairs with two equal texts" if chosen == rejected else None

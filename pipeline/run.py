@@ -20,12 +20,15 @@ import yaml
 from pydantic import JsonValue
 
 from pipeline.access import Access, finish_on_interrupt
+from pipeline.auditing import audit_run
 from pipeline.checkers.base import Checker
 from pipeline.config import RunSettings
+from pipeline.control import control_pairs
 from pipeline.correct import Ladder, find_mistakes
 from pipeline.engines.base import Engine, finish_all
 from pipeline.errors import DataError, StoppedEarly
-from pipeline.export import export_pairs
+from pipeline.export import export_pairs, make_row
+from pipeline.filtering import filter_pairs
 from pipeline.formats import find_format
 from pipeline.meter import Meter
 from pipeline.pair import Pairing, pass_rate
@@ -71,6 +74,8 @@ class Stages:
     settings: RunSettings
     folder: RunFolder
     tally: Tally
+    control: OrderedLines
+    """`control.jsonl`: the student's own right answers against its wrong ones."""
     ladder: Ladder = field(init=False)
     """There once the student's answer format is known: `prepare`."""
     pair_settings: str = field(init=False)
@@ -162,6 +167,10 @@ class Stages:
             asked = sources.conversation
             pairs += await self.reviser.pairs(problem, asked, attempts, direct, self.pair_settings)
         self.tally.count_pairs(len(direct), pairs)
+        own = control_pairs(problem, sources.conversation, attempts, s.cleanups, s.pair.max_per_problem)
+        for index, pair in enumerate(own):
+            self.control.add(number, index, json.dumps(make_row(pair, "conversation"), ensure_ascii=False))
+        self.tally.control += len(own)
         topic = s.pair.select.topic
         value = None if topic is None else problem.extras.get(topic)
         return Placed(self.folder.pairs.append(pairs), rate, None if value is None else str(value))
@@ -200,11 +209,17 @@ async def build(settings: RunSettings, progress: Progress = QUIET) -> Summary:
             raise StoppedEarly(f"{error} ({done:,} of {len(problems):,} problems are done)") from error
 
         with tally.timed("export"):
-            left = select_pairs(settings.pair, folder, placed)
+            stages.control.write()
+            filtered = filter_pairs(settings.filters, folder, placed, stages.control.path)
+            left = filtered | select_pairs(settings.pair, folder, placed, filtered)
             tally.count_left(left.values())
             summary = tally.summarize(settings, len(problems), problems.report)
-            chosen = (pair for pair, _ in read_pairs(folder, placed) if pair.id not in left)
+            chosen = (pair for pair, _ in read_pairs(folder, placed, left))
             summary.splits = export_pairs(chosen, folder.path / "dataset", settings.export, card_lines(summary))
+        if settings.audit is not None and summary.splits:
+            with tally.timed("audit"):
+                found = audit_run(folder.path, settings.audit, settings.filters, progress)
+            summary.audit = found.verdict
         summary.usage = count_use(access.meters, access.spent())
         write_left_out(settings, problems.report)
         tally.write()
@@ -239,6 +254,7 @@ async def open_stages(settings: RunSettings, folder: Path) -> AsyncIterator[Stag
         problems = ProblemSource(settings.problems, checker)
         journals = stack.enter_context(RunFolder(folder))
         unknown, objections = (OrderedLines(folder / f"{name}.jsonl") for name in ("unknown", "objections"))
+        control = stack.enter_context(OrderedLines(folder / "control.jsonl"))
         tally = Tally(stack.enter_context(unknown), stack.enter_context(objections))
         tally.seconds["read"] = time.perf_counter() - started
         access = await stack.enter_async_context(open_access(settings))
@@ -246,7 +262,7 @@ async def open_stages(settings: RunSettings, folder: Path) -> AsyncIterator[Stag
         fingerprint = settings.checker.fingerprint(engines.__getitem__, prompts)
         prompt = prompts.load(settings.sample.prompt)
         sampler = Sampler(engines["student"], checker, prompt, settings.sample, fingerprint, journals.attempts)
-        yield Stages(problems, access, engines, checker, fingerprint, sampler, prompts, settings, journals, tally)
+        yield Stages(problems, access, engines, checker, fingerprint, sampler, prompts, settings, journals, tally, control)
 
 
 def open_access(settings: RunSettings) -> Access:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline.config import PairSettings
@@ -29,22 +29,26 @@ class Left:
     finding: Finding
 
 
-def read_pairs(folder: RunFolder, placed: Mapping[int, Placed]) -> Iterator[tuple[Pair, Placed]]:
-    """All kept pairs, in the order of their problems."""
+def read_pairs(
+    folder: RunFolder, placed: Mapping[int, Placed], without: Collection[str] = ()
+) -> Iterator[tuple[Pair, Placed]]:
+    """All kept pairs but those `without` (ids), in the order of their problems."""
     for number in sorted(placed):
         for offset in placed[number].offsets:
             pair = folder.pairs.read_at(offset)
-            if pair.dropped_by is None:
+            if pair.dropped_by is None and pair.id not in without:
                 yield pair, placed[number]
 
 
-def select_pairs(settings: PairSettings, folder: RunFolder, placed: Mapping[int, Placed]) -> dict[str, Left]:
-    """The kept pairs that are left out all the same, by id; written to `selection.jsonl`."""
+def select_pairs(
+    settings: PairSettings, folder: RunFolder, placed: Mapping[int, Placed], without: Collection[str] = ()
+) -> dict[str, Left]:
+    """The kept pairs, but those `without`, that are left out all the same, by id; written to `selection.jsonl`."""
     from pipeline.select.selection import Selection
 
     selection = Selection(settings.select, settings.revise.correct_share if "revise" in settings.views else None)
     kinds: dict[str, tuple[View, bool]] = {}
-    for pair, place in read_pairs(folder, placed):
+    for pair, place in read_pairs(folder, placed, without):
         selection.add(pair, place.topic, place.pass_rate)
         kinds[pair.id] = pair.view, pair.confirms
     findings = selection.decide()

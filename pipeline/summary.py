@@ -83,7 +83,11 @@ class Summary(BaseModel):
     """Kept pairs of the view `revise` whose attempt is right."""
     dropped: dict[str, int] = {}
     """Pairs dropped, by the rule that dropped them."""
+    control: int = 0
+    """Pairs of the student's own right and wrong answers, in control.jsonl."""
     splits: dict[str, int] = {}
+    audit: str | None = None
+    """The verdict of the shortcut audit, in audit.json."""
     usage: dict[str, EngineUse] = {}
     scored: bool = False
     """Whether the checker only scores, so that nothing is known of right and wrong."""
@@ -119,7 +123,7 @@ class Tally:
         teachers objected instead of correcting."""
         self.objections: Counter[str] = Counter()
         self.views: Counter[str] = Counter()
-        self.repaired = self.confirming = 0
+        self.repaired = self.confirming = self.control = 0
         self.format: Detected | None = None
 
     @contextmanager
@@ -225,6 +229,7 @@ class Tally:
             confirming=self.confirming,
             views={view: n for view, n in self.views.items() if n},
             kept=self.kept,
+            control=self.control,
             dropped=dict(self.dropped),
             rejected_contamination=round(contamination, 4),
             false_negative_rate=rate,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
+import gzip
 import json
 import math
 from pathlib import Path
@@ -34,8 +37,8 @@ def write(path: Path, *rows: dict[str, Any]) -> Path:
     return path
 
 
-def read(source: Path, form: Any = None) -> tuple[Preferences, list[Any]]:
-    preferences = open_preferences(source, form)
+def read(source: Path | str, form: Any = None, columns: Any = None) -> tuple[Preferences, list[Any]]:
+    preferences = open_preferences(source, form, columns)
     return preferences, list(preferences)
 
 
@@ -114,7 +117,8 @@ def test_what_is_no_data_set_is_named(tmp_path: Path) -> None:
     (tmp_path / "run" / "dataset").mkdir(parents=True)
     write(tmp_path / "bad" / "a.jsonl", {"prompt": "p", "choosen": "c", "rejected": "r"})
     (tmp_path / "no.parquet").write_text("no")
-    (tmp_path / "a.csv").write_text("prompt")
+    (tmp_path / "a.txt").write_text("prompt")
+    (tmp_path / "a.csv").write_text("prompt,chosen,rejected\np,c\n")
     (tmp_path / "torn.jsonl").write_text('{"prompt": ')
     (tmp_path / "void.jsonl").write_text("")
     for name, told in {
@@ -122,7 +126,8 @@ def test_what_is_no_data_set_is_named(tmp_path: Path) -> None:
         "run": "is a run without a data set; finish it with `errata build`",
         "bad": "field 'chosen': no such column; .*did you mean 'choosen'",
         "no.parquet": "is not a Parquet file",
-        "a.csv": "is neither .parquet nor .jsonl",
+        "a.txt": "cannot be read; a file of pairs is one of .parquet, .jsonl, .ndjson, .jsonl.gz, .csv, .json",
+        "a.csv": "a.csv:2: has no cell for 'rejected'",
         "torn.jsonl": "torn.jsonl:1: malformed JSON",
         "void.jsonl": "holds no row",
     }.items():
@@ -145,3 +150,152 @@ def test_hostile_texts_are_read_as_they_are(tmp_path: Path) -> None:
     table = pyarrow.Table.from_pylist(rows)
     pyarrow.parquet.write_table(table, tmp_path / "train.parquet")
     assert [row.prompt for row in read(tmp_path)[1]] == [[turn(text)] for text in texts]
+
+
+def whole(question: str, answer: str) -> list[dict[str, Any]]:
+    return [turn(question), turn(answer, "assistant")]
+
+
+STRINGS = [{"prompt": f"p{i}", "chosen": f"c{i}", "rejected": f"r{i}", "margin": i / 2} for i in range(3)]
+
+
+@pytest.mark.parametrize(
+    "name", ["a.json", "lines.json", "a.json.gz", "a.jsonl", "a.JSONL", "a.jsonl.gz", "a.ndjson", "a.csv"]
+)
+def test_every_kind_of_file_holds_the_same_rows(tmp_path: Path, name: str) -> None:
+    lines = "".join(json.dumps(row) + "\n" for row in STRINGS)
+    text = json.dumps(STRINGS) if name.startswith("a.json") and "jsonl" not in name else lines
+    if name == "a.csv":
+        text = "prompt,chosen,rejected,margin\n" + "".join(",".join(map(str, row.values())) + "\n" for row in STRINGS)
+    data = text.encode()
+    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    for source in (tmp_path, str(tmp_path / name)):
+        preferences, found = read(source)
+        assert (preferences.rows, preferences.form, preferences.columns) == (3, "text", ("margin",))
+        expected = [(row["prompt"], row["chosen"], row["rejected"], {"margin": row["margin"]}) for row in STRINGS]
+        assert [(row.prompt, row.chosen, row.rejected, row.values) for row in found] == expected
+
+
+def test_a_folder_is_read_in_the_first_kind_of_file_that_it_has(tmp_path: Path) -> None:
+    (tmp_path / "test.json").write_text(json.dumps(STRINGS))
+    (tmp_path / "export.json").write_text("{}")
+    assert [row.split for row in read(tmp_path)[1]] == ["test"] * 3
+    (tmp_path / "train.csv").write_text("prompt,chosen,rejected\np,c,r\n")
+    assert [row.split for row in read(tmp_path)[1]] == ["train"]
+    for name in ("train_prefs.jsonl", "train_sft.jsonl", "val.jsonl"):
+        write(tmp_path / name, *STRINGS)
+    preferences, found = read(tmp_path)
+    assert [row.split for row in found] == ["train"] * 3 + ["validation"] * 3
+    assert preferences.tables_left_out == ("train_sft.jsonl",)
+
+
+def test_cells_of_texts_become_values_and_empty_ones_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(
+        'prompt,chosen,rejected,id,margin,confirms,answer\n"p\nq",c,r,,0.5,TRUE,\np,,r,7,,false,x\np,c,r,7,,,x\n'
+    )
+    preferences, (first, second) = read(path)
+    assert (first.prompt, first.values) == ("p\nq", {"id": None, "margin": 0.5, "confirms": True, "answer": None})
+    assert second.values == {"id": "7", "margin": None, "confirms": None, "answer": "x"}
+    assert preferences.left_out == {"pairs with an empty text": 1}
+    assert len(list(preferences)) == 2
+    assert preferences.left_out == {"pairs with an empty text": 1}
+
+
+def test_columns_of_other_types_are_converted_where_their_meaning_stays(tmp_path: Path) -> None:
+    more = {
+        "id": [7, 8], "margin": pyarrow.nulls(2), "answer": [True, None], "weight": [decimal.Decimal("0.5"), None],
+        "rung": [datetime.date(2026, 8, 1), None], "chosen_score": ["3", ""], "rejected_score": [1, 10**15],
+        "teacher": [{"name": "x"}, None],
+    }  # fmt: skip
+    sides = {name: [name, name] for name in ("prompt", "chosen", "rejected")}
+    pyarrow.parquet.write_table(pyarrow.table({**sides, **more}), tmp_path / "a.parquet")
+    with pytest.raises(
+        DataError, match=r"a.parquet:1: field 'teacher': is {'name': 'x'}, not a text; .*{\"teacher\": None}"
+    ):
+        read(tmp_path / "a.parquet")
+    preferences, (first, second) = read(tmp_path / "a.parquet", columns={"teacher": None})
+    assert preferences.unknown == ("teacher",)
+    expected = {"id": "7", "margin": None, "answer": "true", "weight": 0.5, "rung": "2026-08-01", "chosen_score": 3.0}
+    assert first.values == {**expected, "rejected_score": 1.0}
+    assert second.values == {**dict.fromkeys(first.values), "id": "8", "rejected_score": 1e15}
+    with pytest.raises(DataError, match=r"field 'weight': is 1000+…, not a number"):
+        read(write(tmp_path / "a.jsonl", make_row(weight=10**400)))
+
+
+def test_a_prompt_inside_conversations_is_found(tmp_path: Path) -> None:
+    rows = [{"chosen": whole(f"q{i}", "c"), "rejected": whole(f"q{i}", "r")} for i in range(3)]
+    preferences, found = read(write(tmp_path / "a.jsonl", *rows))
+    assert preferences.form == "conversation"
+    assert [row.prompt for row in found] == [[turn(f"q{i}")] for i in range(3)]
+    assert {(row.chosen[0]["content"], row.rejected[0]["content"]) for row in found} == {("c", "r")}
+    assert [(row.prompt, row.chosen) for row in read(tmp_path, "text")[1]] == [(f"q{i}\n", "c") for i in range(3)]
+    write(tmp_path / "b.jsonl", *({"prompt": f"q{i}", **row} for i, row in enumerate(rows)))
+    assert read(tmp_path / "b.jsonl")[1] == found
+
+    apart = {"chosen": whole("q", "c"), "rejected": whole("other", "r"), "question": "q"}
+    equal = {"chosen": whole("q", "c"), "rejected": whole("q", "c")}
+    empty = {"chosen": [turn(" ")], "rejected": [turn("")]}
+    with pytest.raises(
+        DataError, match=r"c.jsonl:4: field 'prompt': is missing, and chosen and rejected begin with noth"
+    ):
+        read(write(tmp_path / "c.jsonl", *rows[:1], equal, empty, apart))
+    preferences, found = read(write(tmp_path / "d.jsonl", *rows[:1], equal, empty))
+    assert (len(found), preferences.left_out.total()) == (1, 2)
+    with pytest.raises(DataError, match=r"e.jsonl:1: field 'prompt': is a string, and chosen and rejected are conv"):
+        read(write(tmp_path / "e.jsonl", {**apart, "prompt": "q"}))
+
+
+def test_a_prompt_inside_strings_is_found_and_one_beside_them_asked_for(tmp_path: Path) -> None:
+    asked = [f"\n\nHuman: q{i}\n\nAssistant:" for i in range(3)]
+    rows = [{"chosen": f"{prompt} Yes, I do", "rejected": f"{prompt} Yes, I will", "n": 1} for prompt in asked]
+    preferences, found = read(write(tmp_path / "a.jsonl", *rows))
+    assert [row.prompt for row in found] == asked
+    assert (found[0].chosen, preferences.form, preferences.unknown) == (" Yes, I do", "text", ("n",))
+
+    other = write(tmp_path / "b.jsonl", *({**row, "question": "q"} for row in rows))
+    told = (
+        r"b.jsonl: field 'prompt': no such column; did you mean 'question'\? available: chosen, n, question, rejected; "
+    )
+    with pytest.raises(
+        DataError, match=told + r"rename it, or give columns={\"prompt\": \"question\"}; if .*\"prompt\": None}"
+    ):
+        read(other)
+    assert [row.prompt for row in read(other, columns={"prompt": "question"})[1]] == ["q"] * 3
+    assert read(other, columns={"prompt": None})[1] == found
+    with pytest.raises(DataError, match=r"c.jsonl:2: field 'prompt': is missing, .*available: chosen, rejected"):
+        read(write(tmp_path / "c.jsonl", {"chosen": "a b", "rejected": "a c"}, {"chosen": "b", "rejected": "c"}))
+
+
+def test_answers_that_are_strings_lose_their_prompt_if_all_repeat_it(tmp_path: Path) -> None:
+    rows = [{"prompt": f"Q{i}:", "chosen": f"Q{i}: c", "rejected": f"Q{i}: r"} for i in range(3)]
+    preferences, found = read(write(tmp_path / "a.jsonl", *rows))
+    assert preferences.repeats
+    assert [(row.prompt, row.chosen, row.rejected) for row in found] == [(f"Q{i}:", " c", " r") for i in range(3)]
+    greeting = {"prompt": "Hello", "chosen": "Hello! You?", "rejected": "Hello you"}
+    preferences, found = read(write(tmp_path / "b.jsonl", *STRINGS, greeting))
+    assert not preferences.repeats
+    assert found[-1].chosen == "Hello! You?"
+
+
+def test_columns_of_other_names_are_read_where_they_are_named(tmp_path: Path) -> None:
+    rows = [{"question": "q", "accepted": "c", "response_rejected": "r", "score": 2, "prompt": "x"}]
+    path = write(tmp_path / "a.jsonl", *rows)
+    names = {"prompt": "question", "chosen": "accepted", "rejected": "response_rejected", "chosen_score": "score"}
+    preferences, (pair,) = read(path, columns=names)
+    assert (pair.prompt, pair.chosen, pair.rejected, pair.values) == ("q", "c", "r", {"chosen_score": 2.0})
+    assert (preferences.columns, preferences.unknown) == (("chosen_score",), ("prompt",))
+    for columns, told in (
+        (None, r"field 'chosen': no such column; .* did you mean 'accepted'\?.*columns={\"chosen\": \"accepted\"}"),
+        ({"chosen": "accepted"}, r"field 'rejected': no such column; .* did you mean 'response_rejected'\?"),
+        ({"prompt": "qestion"}, r"field 'qestion': no such column, to be read as prompt; did you mean 'question'\?"),
+        ({"chosen": None}, r"field 'chosen': no such column"),
+    ):
+        with pytest.raises(DataError, match=told):
+            read(path, columns=columns)
+    with pytest.raises(ConfigError, match="columns: unknown column 'promt'; did you mean 'prompt'"):
+        read(path, columns={"promt": "question"})
+    write(tmp_path / "two" / "train.jsonl", *STRINGS)
+    write(tmp_path / "two" / "test.jsonl", {"chosen": "a b", "rejected": "a c"})
+    with pytest.raises(DataError, match=r"test.jsonl: field 'prompt': no such column"):
+        read(tmp_path / "two")

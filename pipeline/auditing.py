@@ -1,0 +1,131 @@
+"""From files of preference pairs to an audit: a run's data set against its control, or anybody's."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.errors import DataError
+from pipeline.filtering import look_at, make_looks, read_texts, texts_of_preference, whole
+from pipeline.filters.base import FilterSettings, Look
+from pipeline.preferences import Preference, Preferences, open_preferences
+from pipeline.settings import available, load_component
+from pipeline.shortcuts.audit import Progress, audit
+from pipeline.shortcuts.contrast import Contrast
+from pipeline.shortcuts.records import Audit, Leak
+from pipeline.shortcuts.settings import AuditSettings
+from pipeline.store import write_file
+from pipeline.types import content_id
+
+CARD = "## Shortcut audit"
+CONTROL = "control.jsonl"
+"""The file of a run folder that holds its control."""
+
+
+@dataclass
+class Material:
+    """What is audited."""
+
+    contrasts: list[Contrast] = field(default_factory=list)
+    leaks: list[Leak] = field(default_factory=list)
+    prompts: int = 0
+    """Of the whole data set; the contrasts may be a sample."""
+    pairs: int = 0
+
+
+def audit_files(
+    source: Path | str,
+    control: Path | str | None,
+    settings: AuditSettings,
+    filters: Sequence[FilterSettings] = (),
+    progress: Progress = lambda *_: None,
+    columns: Mapping[str, str | None] | None = None,
+) -> Audit:
+    """Audit a data set; `control` is one of the same author's right and wrong texts, None for none.
+
+    `columns`: what columns of the data set are read as, as `open_preferences` takes them. Raises DataError for what cannot be read, ConfigError for options that do not fit the data.
+    """
+    data = open_preferences(source, columns=columns)
+    other = None if control is None else open_preferences(control)
+    by_id = "problem_id" in data.columns and (other is None or "problem_id" in other.columns)
+    looks = make_looks(filters, read_texts(control) if control is not None else ())
+    material = read_material(data, settings, looks, by_id=by_id)
+    if not material.contrasts:
+        told = ", ".join(f"{count} {reason}" for reason, count in data.left_out.items())
+        raise DataError(Path(source), f"holds no pair to audit: {told}")
+    own = [] if other is None else read_material(other, settings, (), by_id=by_id).contrasts
+    found = audit(material.contrasts, own, settings, material.leaks, progress)
+    notes = [f"{count:,} {reason} left out" for reason, count in data.left_out.items()]
+    if data.tables_left_out:
+        notes.append(f"not read: {', '.join(data.tables_left_out)}")
+    if material.pairs > len(material.contrasts):
+        notes.append(f"a sample of {settings.most_prompts:,} of {material.prompts:,} prompts was audited")
+    return found.model_copy(update={"notes": (*found.notes, *notes)})
+
+
+def read_material(data: Preferences, settings: AuditSettings, looks: Sequence[Look], *, by_id: bool) -> Material:
+    """The pairs of at most `most_prompts` prompts, drawn by their hashes; and what filters find in all pairs."""
+    made = Material()
+    keys = {prompt_key(pair, by_id=by_id) for pair in data}
+    made.prompts = len(keys)
+    if len(keys) > settings.most_prompts:
+        keys = set(heapq.nsmallest(settings.most_prompts, keys, key=lambda key: content_id(settings.seed, key)))
+    for pair in data:
+        made.pairs += 1
+        texts = texts_of_preference(pair)
+        made.leaks += [Leak(pair=texts.id, finding=finding) for finding in look_at(texts, looks)]
+        if (key := prompt_key(pair, by_id=by_id)) in keys:
+            made.contrasts.append(
+                Contrast(texts.id, key, texts.chosen, texts.rejected, texts.answer, texts.rejected_answer)
+            )
+    return made
+
+
+def prompt_key(pair: Preference, *, by_id: bool) -> str:
+    """What tells prompts apart: the problem's id, or the prompt's text, whatever form it has."""
+    known = pair.values.get("problem_id") if by_id else None
+    return str(known) if known is not None else content_id(whole(pair.prompt).strip())
+
+
+def audit_run(
+    folder: Path,
+    settings: AuditSettings,
+    filters: Sequence[FilterSettings],
+    progress: Progress = lambda *_: None,
+) -> Audit:
+    """Audit a run's data set against its control; writes audit.json and adds the numbers to the data card."""
+    found = audit_files(folder / "dataset", control_of(folder), settings, filters, progress)
+    write_file(folder / "audit.json", found.model_dump_json(indent=1) + "\n")
+    card = folder / "dataset" / "README.md"
+    body, _, _ = card.read_text(encoding="utf-8").partition(CARD)
+    write_file(card, f"{body.rstrip()}\n\n{CARD}\n" + "".join(f"{line}\n" for line in card_lines(found)))
+    return found
+
+
+def card_lines(found: Audit) -> list[str]:
+    """What a data card says of an audit."""
+    lines = ["", f"Verdict: **{found.verdict}**. {found.grounds[:1].upper()}{found.grounds[1:]}.", ""]
+    if found.probes:
+        lines += ["| family | accuracy | control | excess | 95% bounds | p |", "|---|---|---|---|---|---|"]
+    for family, probe in found.probes.items():
+        control = "" if probe.control is None else f"{probe.control:.3f}"
+        low, high = probe.ci95
+        numbers = f"{probe.accuracy:.3f} | {control} | {probe.excess:+.3f} | {low:+.3f} to {high:+.3f}"
+        lines.append(f"| {family} | {numbers} | {probe.p_value:.2g} |")
+    if found.leaks_by_rule:
+        told = ", ".join(f"{rule} {count}" for rule, count in found.leaks_by_rule.items())
+        lines += ["", f"Findings in single pairs: {told}."]
+    return lines + [f"\n{note[:1].upper()}{note[1:]}." for note in found.notes]
+
+
+def every_filter() -> tuple[FilterSettings, ...]:
+    """All filters at their defaults: what is looked for in the data of others."""
+    return tuple(load_component("filters", name).Settings() for name in available("filters"))
+
+
+def control_of(source: Path) -> Path | None:
+    """The control that lies in a run folder, if there is a pair in it."""
+    file = source / CONTROL
+    return file if file.is_file() and file.stat().st_size else None

@@ -1,0 +1,233 @@
+"""`errata clean`: from a data set to a repaired one in a new folder, with what was changed and what it is worth."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from pipeline.auditing import CARD, CONTROL, card_lines
+from pipeline.checkers.base import Checker
+from pipeline.cleaning import Change, Item, Regrade, Repair, Restyle, count_actions, read_items
+from pipeline.config import RunSettings
+from pipeline.edits import edit_ratio
+from pipeline.engines.base import Engine
+from pipeline.errors import DataError
+from pipeline.export_as import check_out
+from pipeline.exports.base import ParquetFile, head
+from pipeline.filtering import make_looks, read_texts, whole
+from pipeline.filters.base import FilterSettings, Texts
+from pipeline.grade import try_grade
+from pipeline.kinds import columns as columns_of
+from pipeline.preferences import Preferences, open_preferences
+from pipeline.problems import ProblemSource
+from pipeline.prompts import Prompts
+from pipeline.run import open_access
+from pipeline.shortcuts.audit import Progress, audit
+from pipeline.shortcuts.certify import Certificate
+from pipeline.shortcuts.records import Audit, FoundMarker
+from pipeline.shortcuts.settings import AuditSettings, CleanSettings
+from pipeline.store import move_into_place, write_file
+from pipeline.types import Completion, Problem, Verdict
+
+RECORD = "clean.json"
+"""Written into every repaired folder; a folder with it may be replaced."""
+
+
+class Cleaned(BaseModel):
+    """`clean.json`: what was done."""
+
+    pairs: int
+    kept: int
+    changed: dict[str, int]
+    """Pairs by what was done to them."""
+    filtered: dict[str, int]
+    """Pairs that filters dropped, by rule."""
+    regraded: bool
+    """Whether every changed text was graded again; else only its numbers, formulas and final answer were compared."""
+    markers: list[FoundMarker]
+    left: list[FoundMarker]
+    """Markers that are still there."""
+    before: str
+    after: str
+    """Verdicts of the whole data set."""
+    certificate: Certificate
+    rows: dict[str, int]
+    notes: list[str]
+
+
+class Tools:
+    """What a repair may ask: a checker, a teacher."""
+
+    def __init__(self, regrade: Regrade | None = None, restyle: Restyle | None = None) -> None:
+        self.regrade, self.restyle = regrade, restyle
+
+
+async def clean_files(
+    source: Path | str,
+    out: Path,
+    control: Path | str | None,
+    audit_settings: AuditSettings,
+    settings: CleanSettings,
+    filters: Sequence[FilterSettings],
+    tools: Tools,
+    *,
+    progress: Progress = lambda *_: None,
+    columns: Mapping[str, str | None] | None = None,
+    topic: str | None = None,
+    overwrite: bool = False,
+) -> tuple[Cleaned, Audit, Audit]:
+    """Repair a data set; returns what was done, and the audits of the whole before and after.
+
+    The folder `out` is written whole or not at all. Raises DataError for what cannot be read or where nothing is left.
+    """
+    check_out(Path(source), out, overwrite=overwrite, record=RECORD)
+    data = open_preferences(source, columns=columns)
+    other = None if control is None else open_preferences(control)
+    by_id = "problem_id" in data.columns and (other is None or "problem_id" in other.columns)
+    items = read_items(data, settings, by_id=by_id, topic=topic)
+    own = [] if other is None else [item.contrast for item in read_items(other, settings, by_id=by_id)]
+    if not items:
+        raise DataError(Path(source), "holds no pair to repair")
+    before = await asyncio.to_thread(audit, [item.contrast for item in items], own, audit_settings, (), progress)
+    looks = make_looks(filters, read_texts(control) if control is not None else ())
+    repair = Repair(settings, audit_settings, own, tools.regrade, tools.restyle, progress)
+    certificate = await repair.run(items, looks)
+    kept = [item for item in items if not item.dropped]
+    if not kept:
+        raise DataError(Path(source), "leaves no pair: filters drop all of them; see `errata audit`")
+    after = await asyncio.to_thread(audit, [item.contrast for item in kept], own, audit_settings, (), progress)
+    cleaned = Cleaned(
+        pairs=len(items),
+        kept=len(kept),
+        changed=dict(count_actions(items)),
+        filtered=dict(Counter(c.reason.partition(":")[0] for i in items for c in i.changes if c.action == "filter")),
+        regraded=tools.regrade is not None,
+        markers=repair.markers,
+        left=list(repair.left),
+        before=before.verdict,
+        after=after.verdict,
+        certificate=certificate,
+        rows={},
+        notes=[f"{count:,} {reason} left out" for reason, count in data.left_out.items()],
+    )
+    write_cleaned(out, data, kept, [change for item in items for change in item.changes], cleaned, before, after, control)
+    return cleaned, before, after
+
+
+def write_cleaned(
+    out: Path,
+    data: Preferences,
+    kept: Sequence[Item],
+    changes: Sequence[Change],
+    cleaned: Cleaned,
+    before: Audit,
+    after: Audit,
+    control: Path | str | None,
+) -> None:
+    """`dataset/` with its data card, changes.jsonl, clean.json and both audits."""
+    fresh = out.resolve().with_name(f".{out.name}.tmp")
+    shutil.rmtree(fresh, ignore_errors=True)
+    folder = fresh / "dataset"
+    folder.mkdir(parents=True)
+    content = hashlib.sha256()
+    shape = columns_of("pairs", data.columns)
+    files: dict[str, ParquetFile] = {}
+    for item in kept:
+        row = item.row
+        values = dict(row.values)
+        if item.changed and "edit_ratio" in shape:
+            values["edit_ratio"] = edit_ratio(whole(row.rejected), whole(row.chosen))
+        made = {"prompt": row.prompt, "chosen": row.chosen, "rejected": row.rejected, **values}
+        made = {name: made.get(name) for name in shape}
+        line = json.dumps(made, ensure_ascii=False)
+        content.update(f"{row.split}{line}".encode())
+        if row.split not in files:
+            files[row.split] = ParquetFile(folder, shape, data.form)
+        files[row.split].write(made, line)
+    cleaned.rows = {split: file.close(split) for split, file in files.items()}
+    lines = (change.model_dump_json(exclude_none=True) for change in changes)
+    write_file(fresh / "changes.jsonl", "".join(f"{line}\n" for line in lines))
+    if control is not None and Path(control).is_file():
+        shutil.copyfile(control, fresh / CONTROL)
+    write_file(fresh / "audit_before.json", before.model_dump_json(indent=1) + "\n")
+    write_file(fresh / "audit.json", after.model_dump_json(indent=1) + "\n")
+    write_file(fresh / RECORD, cleaned.model_dump_json(indent=1) + "\n")
+    write_file(folder / "README.md", _card(cleaned, after, data, content.hexdigest()[:16]))
+    move_into_place(fresh, out.resolve())
+
+
+def _card(cleaned: Cleaned, after: Audit, data: Preferences, content: str) -> str:
+    lines = [head("parquet", cleaned.rows, content, None, data.form), ""]
+    lines += ["# Preference pairs made by Errata", ""]
+    lines += [f"- {split}: {count} pairs" for split, count in cleaned.rows.items()]
+    certificate = cleaned.certificate
+    low, high = certificate.after.ci95
+    told = f"{certificate.after.excess:+.3f} ({low:+.3f} to {high:+.3f})"
+    lines += ["", f"Repaired: {cleaned.kept} of {cleaned.pairs} pairs kept; {dict(cleaned.changed)}."]
+    lines += ["", f"Certificate: **{certificate.outcome}** on {certificate.prompts} held-out prompts; excess {told}."]
+    lines += ["", CARD, *card_lines(after)]
+    return "\n".join(lines) + "\n"
+
+
+@asynccontextmanager
+async def tools_of_run(settings: RunSettings, wanted: set[str]) -> AsyncIterator[Tools]:
+    """The checker of a run, on its problems, and the teacher that restyles; `wanted` are ids of problems.
+
+    Raises UsageError for bad settings or data.
+    """
+    settings.check()
+    async with AsyncExitStack() as stack:
+        prompts = Prompts(settings.prompts)
+        engines: dict[str, Engine] = {}
+        checker = await stack.enter_async_context(settings.checker.connect(engines.__getitem__, prompts))
+        problems = {p.id: p for p in ProblemSource(settings.problems, checker) if p.id in wanted}
+        access = await stack.enter_async_context(open_access(settings))
+        used = dict(settings.checker.engines)
+        teacher = settings.clean.restyle
+        if teacher is not None:
+            used[teacher] = settings.teachers[teacher]
+        engines.update(await access.open_all(used))
+        regrade = make_regrade(checker, problems)
+        yield Tools(regrade, make_restyle(settings, engines[teacher], prompts) if teacher is not None else None)
+
+
+def ids_of(source: Path | str, columns: Mapping[str, str | None] | None) -> set[str]:
+    """The problems that a data set names."""
+    found = (pair.values.get("problem_id") for pair in open_preferences(source, columns=columns))
+    return {str(id) for id in found if id is not None}
+
+
+def make_regrade(checker: Checker, problems: Mapping[str, Problem]) -> Regrade:
+    """A text is graded as an answer to its problem; where that is not known, to what the row tells of it."""
+
+    async def regrade(texts: Texts, text: str, wanted: Verdict) -> str | None:
+        problem = problems.get(texts.problem or "") or Problem(
+            id=texts.id, question=texts.question, answer=texts.answer
+        )
+        grade, failure = await try_grade(checker, problem, Completion(text=text))
+        if grade is None:
+            return failure
+        return None if grade.verdict == wanted else f"it is {grade.verdict} now: {grade.reason}"
+
+    return regrade
+
+
+def make_restyle(settings: RunSettings, engine: Engine, prompts: Prompts) -> Restyle:
+    """The teacher, asked as `clean` has it."""
+    from pipeline.shortcuts.restyle import restyle
+
+    prompt = prompts.load(settings.clean.prompt)
+
+    async def rewrite(texts: Texts, examples: Sequence[str]) -> tuple[str | None, str]:
+        made = await restyle(engine, prompt, texts.question, texts.chosen, examples, settings.clean.params)
+        return made.text, made.failure or ""
+
+    return rewrite

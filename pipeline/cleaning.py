@@ -1,0 +1,266 @@
+"""Acts on an audit: filters, takes markers out, restyles, drops, and certifies what is left on held-out prompts.
+
+    pairs ──filter──▶ strip ──▶ restyle (a teacher, gold hidden) ──▶ drop (capped) ──▶ certify
+                      └──── every changed text is graded again ────┘
+
+Repairs are learnt from one part of the prompts and applied to all; the other part certifies them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from pipeline.auditing import prompt_key
+from pipeline.filtering import look_at, texts_of_preference, whole
+from pipeline.filters.base import Look, Texts
+from pipeline.preferences import Preference, Preferences, Side
+from pipeline.shortcuts.audit import Examined, Progress, examine
+from pipeline.shortcuts.certify import Certificate, certify
+from pipeline.shortcuts.contrast import Contrast
+from pipeline.shortcuts.dropping import carriers, choose_drops, margins
+from pipeline.shortcuts.marker import Marker
+from pipeline.shortcuts.records import FoundMarker
+from pipeline.shortcuts.safe import apply_strips
+from pipeline.shortcuts.settings import AuditSettings, CleanSettings
+from pipeline.shortcuts.sides import Side as CountedSide
+from pipeline.shortcuts.sides import Sides
+from pipeline.shortcuts.strips import all_strips
+from pipeline.types import Record, Verdict, content_id
+
+Action = Literal["filter", "strip", "restyle", "drop", "refused"]
+Regrade = Callable[[Texts, str, Verdict], Awaitable[str | None]]
+"""Whether a changed text still has its verdict: None, or why not."""
+Restyle = Callable[[Texts, Sequence[str]], Awaitable[tuple[str | None, str]]]
+"""A text rewritten in the style of examples, or None and why not."""
+ROUNDS = 3
+"""How often markers are looked for again after some were taken out."""
+EXAMPLES = 3
+
+
+class Change(Record):
+    """One line of changes.jsonl."""
+
+    pair: str
+    action: Action
+    """`refused`: a change that was undone, since the text lost its verdict or a step by it."""
+    reason: str
+    side: Literal["chosen", "rejected"] | None = None
+    before: str | None = None
+    after: str | None = None
+
+
+@dataclass
+class Item:
+    """A pair on its way through the repair."""
+
+    row: Preference
+    texts: Texts
+    contrast: Contrast
+    held: bool
+    changes: list[Change] = field(default_factory=list)
+    dropped: bool = False
+
+    @property
+    def changed(self) -> bool:
+        """Whether one of its texts is another one now."""
+        return any(change.action in ("strip", "restyle") for change in self.changes)
+
+    def put(self, side: Literal["chosen", "rejected"], text: Side) -> None:
+        """Replace a text."""
+        written = whole(text)
+        self.row = replace(self.row, chosen=text) if side == "chosen" else replace(self.row, rejected=text)
+        self.texts, self.contrast = (
+            (replace(self.texts, chosen=written), replace(self.contrast, chosen=written))
+            if side == "chosen"
+            else (replace(self.texts, rejected=written), replace(self.contrast, rejected=written))
+        )
+
+    def note(self, action: Action, reason: str, **more: Any) -> None:
+        """Remember what was done, or was not."""
+        self.changes.append(Change(pair=self.texts.id, action=action, reason=reason, **more))
+
+
+@dataclass
+class Repair:
+    """Repairs the pairs of one data set."""
+
+    settings: CleanSettings
+    audit: AuditSettings
+    control: Sequence[Contrast]
+    regrade: Regrade | None
+    restyle: Restyle | None
+    progress: Progress = lambda *_: None
+    markers: list[FoundMarker] = field(default_factory=list)
+    """Those that were found, in order."""
+    left: tuple[FoundMarker, ...] = ()
+    """Those that no repair reached."""
+
+    async def run(self, items: Sequence[Item], looks: Sequence[Look]) -> Certificate:
+        """Repair the items, which are changed, and certify them. Raises DataError where nothing is left."""
+        original = [item.contrast for item in items]
+        self.filter(items, looks)
+        seen = self.examine(items)
+        for _ in range(ROUNDS):
+            new = [marker for marker in seen.search.found if marker not in self.markers]
+            self.markers += new
+            if not new or not await self.strip(items, seen.search.found):
+                break
+            seen = self.examine(items)
+        if self.restyle is not None and seen.decision.verdict in ("marker", "diffuse"):
+            if await self.rewrite(items, seen):
+                seen = self.examine(items)
+        if seen.search.found and self.drop(items, seen):
+            seen = self.examine(items)
+        self.left = seen.search.found
+        return self.certify(items, original, seen)
+
+    def filter(self, items: Iterable[Item], looks: Sequence[Look]) -> None:
+        """Drop the pairs that a filter drops."""
+        for item in items:
+            findings = look_at(item.texts, looks)
+            if findings and findings[0].action == "drop":
+                item.note("filter", f"{findings[0].rule}: {findings[0].reason}")
+                item.dropped = True
+
+    def examine(self, items: Sequence[Item]) -> Examined:
+        """Audit the part from which repairs are learnt."""
+        data = [item.contrast for item in items if not item.held and not item.dropped]
+        return examine(data, self.control, self.audit, self.progress)
+
+    async def strip(self, items: Sequence[Item], found: Sequence[FoundMarker]) -> int:
+        """Take markers out of both texts of all pairs; returns how many texts changed."""
+        markers = [Marker(m.kind, m.feature, m.more_in, m.phrase) for m in found]
+        changed = 0
+        for number, item in enumerate(items):
+            if number % 200 == 0:
+                self.progress("strip", number, len(items))
+            for side in ("chosen", "rejected"):
+                if not item.dropped:
+                    changed += await self._strip_side(item, side, markers)
+        self.progress("strip", len(items), len(items))
+        return changed
+
+    async def _strip_side(self, item: Item, side: Literal["chosen", "rejected"], markers: Sequence[Marker]) -> bool:
+        taken: set[str] = set()
+
+        def without(text: str) -> str:
+            stripped, gone = apply_strips(text, markers, all_strips())
+            taken.update(marker.phrase or marker.feature for marker in gone)
+            return stripped
+
+        before = getattr(item.row, side)
+        after = map_answers(before, without)
+        if whole(after) == whole(before):
+            return False
+        reason = await self._accept(item, side, after)
+        told = {"side": side, "before": whole(before), "after": whole(after)}
+        if reason is not None:
+            item.note("refused", reason, **told)
+            return False
+        item.put(side, after)
+        item.note("strip", ", ".join(sorted(taken)), **told)
+        return True
+
+    async def _accept(self, item: Item, side: Literal["chosen", "rejected"], after: Side) -> str | None:
+        """Why a changed text is not to be taken."""
+        if whole(after) == whole(item.row.rejected if side == "chosen" else item.row.chosen):
+            return "chosen and rejected would be the same text"
+        if self.regrade is None:
+            return None
+        return await self.regrade(item.texts, whole(after), "correct" if side == "chosen" else "wrong")
+
+    async def rewrite(self, items: Sequence[Item], seen: Examined) -> int:
+        """Have a teacher rewrite the chosen texts that carry a marker, or all where the style is another throughout."""
+        assert self.restyle is not None
+        wanted = [item for item in items if not item.dropped and isinstance(answer_of(item.row.chosen), str)]
+        if seen.decision.verdict == "marker":
+            carrying = carriers(self._count(wanted, seen.sides), seen.search.found)
+            wanted = [item for item, carries in zip(wanted, carrying, strict=True) if carries]
+        own = sorted({contrast.chosen: contrast.prompt for contrast in self.control}.items())
+        changed = 0
+        for number, item in enumerate(wanted):
+            self.progress("restyle", number, len(wanted))
+            others = [text for text, prompt in own if prompt != item.contrast.prompt]
+            drawn = random.Random(item.texts.id).sample(others, min(EXAMPLES, len(others)))
+            text, reason = await self.restyle(item.texts, drawn)
+            before = whole(item.row.chosen)
+            after = None if text is None else map_answers(item.row.chosen, _constant(text))
+            if after is not None:
+                reason = await self._accept(item, "chosen", after) or ""
+            if after is None or reason:
+                item.note("refused", f"restyle: {reason}", side="chosen", before=before, after=text)
+                continue
+            item.put("chosen", after)
+            item.note("restyle", "in the student's style", side="chosen", before=before, after=whole(after))
+            changed += 1
+        self.progress("restyle", len(wanted), len(wanted))
+        return changed
+
+    def drop(self, items: Sequence[Item], seen: Examined) -> int:
+        """Drop the pairs that still carry a marker, if these are few."""
+        kept = [item for item in items if not item.dropped]
+        sides = self._count(kept, seen.sides)
+        marked = [marker for marker in seen.search.found if not marker.removed or marker.more_in == "chosen"]
+        carrying = carriers(sides, marked)
+        told = margins(sides, self.audit, seen.signals) if carrying.any() else np.zeros(len(kept))
+        chosen = choose_drops([item.contrast for item in kept], carrying, told, self.settings.most_dropped)
+        for number in chosen:
+            kept[number].note("drop", f"carries a marker; margin {told[number]:+.2f}")
+            kept[number].dropped = True
+        return len(chosen)
+
+    def _count(self, items: Sequence[Item], like: Sides) -> Sides:
+        side = CountedSide.count([item.contrast for item in items], like.vocabulary)
+        return replace(like, data=side, control=None, shared=None)
+
+    def certify(self, items: Sequence[Item], original: Sequence[Contrast], seen: Examined) -> Certificate:
+        """Certify the held-out pairs, beside as many dropped at random (at most half of them)."""
+        held = [(item, before) for item, before in zip(items, original, strict=True) if item.held]
+        touched = sum(item.dropped or item.changed for item, _ in held)
+        order = sorted(held, key=lambda pair: content_id("random drop", self.audit.seed, pair[1].id))
+        fewer = [before for _, before in order[min(touched, len(held) // 2) :]]
+        after = [item.contrast for item, _ in held if not item.dropped]
+        return certify([before for _, before in held], after, fewer, self.control, seen.sides, self.audit, seen.signals)
+
+
+def read_items(data: Preferences, settings: CleanSettings, *, by_id: bool, topic: str | None = None) -> list[Item]:
+    """All pairs of a data set, a share of the prompts held out by their hashes."""
+    items = []
+    for row in data:
+        texts, key = texts_of_preference(row), prompt_key(row, by_id=by_id)
+        held = int(content_id("held out", key), 16) < settings.hold_out * 16**16
+        group = row.values.get(topic) if topic else None
+        told = None if group is None else str(group)
+        contrast = Contrast(texts.id, key, texts.chosen, texts.rejected, texts.answer, texts.rejected_answer, told)
+        items.append(Item(row, texts, contrast, held))
+    return items
+
+
+def map_answers(side: Side, change: Callable[[str], str]) -> Side:
+    """A side with every answer changed: the text, or each turn of the assistant."""
+    if isinstance(side, str):
+        return change(side)
+    return [turn | {"content": change(turn["content"])} if turn["role"] == "assistant" else turn for turn in side]
+
+
+def _constant(text: str) -> Callable[[str], str]:
+    return lambda _: text
+
+
+def answer_of(side: Side) -> str | None:
+    """The text of a side that has a single answer."""
+    if isinstance(side, str):
+        return side
+    answers = [turn["content"] for turn in side if turn["role"] == "assistant"]
+    return answers[0] if len(answers) == 1 else None
+
+
+def count_actions(items: Iterable[Item]) -> Counter[str]:
+    """Pairs by what was done to them; one that several things were done to counts for each."""
+    return Counter(action for item in items for action in {change.action for change in item.changes})

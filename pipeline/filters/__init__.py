@@ -1,0 +1,1 @@
+"""What can be said against a single pair. One file each."""

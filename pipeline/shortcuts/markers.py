@@ -1,0 +1,154 @@
+"""The few things by which chosen texts can be told: the most telling feature, taken out of the texts, then the next.
+
+Hundreds of n-grams are significant where one sentence was added. Taking out the longest text that comes with the first
+of them takes out all, and what is then still significant is something else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.shortcuts.contrast import Contrast
+from pipeline.shortcuts.features.base import FeatureSettings
+from pipeline.shortcuts.marker import Marker
+from pipeline.shortcuts.mask import has_content
+from pipeline.shortcuts.phrases import contains, find, grow
+from pipeline.shortcuts.records import Feature, FoundMarker
+from pipeline.shortcuts.safe import apply_strips
+from pipeline.shortcuts.settings import AuditSettings
+from pipeline.shortcuts.sides import Sides
+from pipeline.shortcuts.sign_tests import find_features, phrase_words
+from pipeline.shortcuts.strips.base import StripSettings
+from pipeline.shortcuts.tokens import sentences
+
+GOES_WITH = 0.8
+"""Share of a feature's votes that are votes on a marker, too, from which on it is left out with the marker."""
+ODDS = math.log(3)
+"""Log-odds beyond the control from which a feature is a marker."""
+READ = 500
+"""Texts from which a phrase is grown."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """The markers, and the data without them."""
+
+    found: tuple[FoundMarker, ...]
+    without: Sides
+    left_out: NDArray[np.bool_]
+    """Features (all) that could not be taken out of the texts, and are to be left out of the probes instead."""
+    exhausted: bool
+    """Whether nothing is left to be named."""
+
+
+def find_markers(sides: Sides, settings: AuditSettings, strips: Sequence[StripSettings]) -> Search:
+    """Name what separates the texts beyond the control, at most `most_markers` things."""
+    kinds = {kind.name: kind for kind in settings.features}
+    left_out = np.zeros(len(sides.vocabulary.names), dtype=bool)
+    found: list[FoundMarker] = []
+    while True:
+        tested = find_features(sides, settings.q, kinds, left_out)
+        told = [
+            (feature, column)
+            for feature, column in zip(tested.features, tested.columns, strict=True)
+            if is_marker(feature, kinds, controlled=sides.control is not None)
+        ]
+        if not told or len(found) == settings.most_markers:
+            return Search(tuple(found), sides, left_out, exhausted=not told)
+        feature, column = told[0]
+        marker = make_marker(feature, column, kinds[feature.kind], sides)
+        lean = 1 if marker.more_in == "chosen" else -1
+        carrying = np.asarray((sides.data.difference[:, [column]] * lean > 0).sum(axis=1)).ravel() > 0
+        after = sides.rewrite(
+            [take_out(marker, contrast, strips) for contrast in sides.data.contrasts],
+            [take_out(marker, contrast, strips) for contrast in sides.control.contrasts] if sides.control else (),
+        )
+        still = np.asarray((after.data.difference[:, [column]] * lean > 0).sum(axis=1)).ravel() > 0
+        removed = int((still & carrying).sum()) <= 0.1 * int(carrying.sum())
+        left_out[column] = True
+        if removed:
+            sides = after
+        else:
+            left_out |= _goes_with(sides, column)
+        found.append(
+            FoundMarker(
+                kind=marker.kind,
+                feature=marker.feature,
+                phrase=marker.phrase,
+                more_in=marker.more_in,
+                pairs=int(carrying.sum()),
+                share=float(carrying.mean()),
+                q_value=feature.q_value,
+                removed=removed,
+            )
+        )
+
+
+def is_marker(feature: Feature, kinds: dict[str, FeatureSettings], *, controlled: bool) -> bool:
+    """Whether a feature gives texts away, and is an author's habit: shown by the control, or without one, words that
+    hold no number. What leans less than `ODDS` is a tendency, of which there are many where an author differs."""
+    beyond = abs(feature.log_odds) - _expected(feature)
+    if controlled or beyond < ODDS:
+        return feature.class_ == "artefact" and beyond >= ODDS
+    return phrase_words(kinds[feature.kind], feature.feature) is not None
+
+
+def _expected(feature: Feature) -> float:
+    """How far the control's votes lean to the same side, in log-odds; 0 where they do not."""
+    if feature.control_chosen is None or feature.control_rejected is None:
+        return 0.0
+    odds = math.log((feature.control_chosen + 0.5) / (feature.control_rejected + 0.5))
+    return max(0.0, odds if feature.log_odds > 0 else -odds)
+
+
+def make_marker(feature: Feature, column: int, kind: FeatureSettings, sides: Sides) -> Marker:
+    """The marker that a feature stands for, with the longest text that comes with it."""
+    more_in: Literal["chosen", "rejected"] = "chosen" if feature.chosen >= feature.rejected else "rejected"
+    words = phrase_words(kind, feature.feature)
+    phrase = None
+    if words is not None:
+        lean = 1 if more_in == "chosen" else -1
+        pairs = np.flatnonzero(np.asarray((sides.data.difference[:, [column]] * lean > 0).sum(axis=1)).ravel())
+        texts = [getattr(sides.data.contrasts[i], more_in) for i in pairs[:READ]]
+        phrase = without_content(grow(words, texts), words)
+    return Marker(feature.kind, feature.feature, more_in, phrase)
+
+
+def without_content(phrase: str, words: str) -> str:
+    """The sentence or line of a phrase in which the words stand, if the whole phrase holds numbers; else the words."""
+    if not has_content(phrase):
+        return phrase
+    parts = [part.strip() for line in phrase.split("\n") for part in sentences(line)]
+    return next((part for part in parts if contains(words, part) and not has_content(part)), words)
+
+
+def take_out(marker: Marker, contrast: Contrast, strips: Sequence[StripSettings]) -> Contrast:
+    """The pair without a marker in either text: phrases are cut out, whatever is left of their sentence."""
+
+    def without(text: str) -> str:
+        if marker.phrase is None:
+            return apply_strips(text, [marker], strips)[0]
+        spans = find(marker.phrase, text)
+        for start, end in reversed(spans):
+            text = text[:start] + text[end:]
+        return text.strip() if spans else text
+
+    chosen, rejected = without(contrast.chosen), without(contrast.rejected)
+    if chosen == contrast.chosen and rejected == contrast.rejected:
+        return contrast
+    return replace(contrast, chosen=chosen, rejected=rejected)
+
+
+def _goes_with(sides: Sides, column: int) -> NDArray[np.bool_]:
+    """Features (all) that hardly stand where this one does not."""
+    votes = abs(sides.data.votes)
+    sizes = np.asarray(votes.sum(axis=0)).ravel()
+    shared = np.asarray((votes.T @ votes[:, [column]]).todense()).ravel()
+    together: NDArray[np.bool_] = shared >= GOES_WITH * np.maximum(sizes, 1e-9)
+    return together
