@@ -2,11 +2,14 @@
 
     python benchmarks/lift.py [--losses dpo+sft,dpo,ipo | all] [--jobs N] [--quick] [--json FILE]
     python benchmarks/lift.py --ladders [--jobs N] [--quick] [--json FILE]
+    python benchmarks/lift.py --shortcuts [--jobs N] [--quick] [--json FILE]
 
 The pairs come from the demo's 400 problems, 4 answers each. Losses are compared on pairs whose chosen texts are the
 worked solutions, ladders by the loss `dpo+sft`. Each is trained for two epochs of 32-pair steps at default options; its
 learning rate is chosen on 300 development problems with seed 0, then 2,000 test problems, which nothing else has seen,
 are read once for each of 3 training seeds. Greedy answers; accuracy is the mean over seeds.
+With --shortcuts an artefact is planted in the chosen texts of a share of the prompts; the table compares training on the
+pairs as planted, as `errata clean` leaves them, and with as many dropped at random, with training on unplanted pairs.
 `dpo+sft` is dpo with 0.2 times sft beside it. On pairs, plackett_luce is dpo.
 """
 
@@ -23,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.lift_bench import LADDERS, Bench
+from helpers.shortcut_bench import ARMS, CASES, ShortcutBench, measure_case
 from report import make_parser, make_target, report
 
 FIRST = ("dpo+sft", "dpo", "ipo", "kto", "orpo", "simpo", "cpo", "hinge", "slic")
@@ -35,19 +39,28 @@ def main() -> None:
     parser = make_parser(__doc__ or "")
     parser.add_argument("--losses", default=",".join(FIRST), help="names with commas between, or all")
     parser.add_argument("--ladders", action="store_true", help="compare ladders of corrections instead of losses")
+    parser.add_argument("--shortcuts", action="store_true", help="compare planted artefacts, cleaned and not")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at once, each on its share of the cores")
     args = parser.parse_args()
     threads = max(1, (os.cpu_count() or 1) // args.jobs)
     with tempfile.TemporaryDirectory() as folder:
         before = Bench(Path(folder), quick=args.quick).before()
-        if args.ladders:
+        if args.shortcuts:
+            clean = measure_clean(Path(folder), args.quick)
+            cases = CASES[:1] if args.quick else CASES
+            names = [f"{artefact}|{share}|{arm}" for artefact, share in cases for arm in ARMS]
+            work = partial(measure_shortcut, Path(folder), args.quick, threads)
+        elif args.ladders:
             names = ["reference", LADDER] if args.quick else list(LADDERS)
             work = partial(measure_ladder, Path(folder), args.quick, threads)
         else:
             names = name_losses(args.losses)[: 1 if args.quick else None]
             work = partial(measure_loss, Path(folder), args.quick, threads)
         rows = collect(work, names, args.jobs, before, args.json)
-    (write_ladders if args.ladders else write_losses)(rows, args.json)
+    if args.shortcuts:
+        write_shortcuts([{"artefact": "none", "arm": "unplanted", "accuracy": clean, "before": before}, *rows], args.json)
+    else:
+        (write_ladders if args.ladders else write_losses)(rows, args.json)
     if args.json:
         args.json.with_suffix(".partial.json").unlink()
 
@@ -86,6 +99,28 @@ def measure_ladder(folder: Path, quick: bool, threads: int, name: str) -> dict[s
     return {"ladder": name, **bench.describe(), **bench.measure("dpo+sft")}
 
 
+def measure_clean(folder: Path, quick: bool) -> float:
+    """Training on the pairs as they are; the verdicts go to a file, for the paired comparisons."""
+    import numpy as np
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    bench = ShortcutBench(folder, quick=quick)
+    right = bench.read_after(bench.pairs)
+    np.save(folder / "clean.npy", right)
+    return float(right.mean())
+
+
+def measure_shortcut(folder: Path, quick: bool, threads: int, name: str) -> dict[str, Any]:
+    """One artefact at one prevalence, in one arm."""
+    import numpy as np
+
+    limit_threads(threads)
+    artefact, share, arm = name.split("|")
+    bench = ShortcutBench(folder, quick=quick)
+    return measure_case(bench, artefact, float(share), arm, np.load(folder / "clean.npy"))
+
+
 def limit_threads(threads: int) -> None:
     import torch
     import transformers
@@ -110,6 +145,21 @@ def write_ladders(rows: list[dict[str, Any]], file: Path | None) -> None:
         make_target(f"accuracy by {LADDER} minus that by reference", told["after"] - reference["after"], -0.05),
     ]
     report(sorted(rows, key=lambda row: -row["after"]), targets, file)
+
+
+def write_shortcuts(rows: list[dict[str, Any]], file: Path | None) -> None:
+    clean, planted = rows[0]["accuracy"], rows[1:]
+    whole = {row["arm"]: row for row in planted if (row["artefact"], row["prompts"]) == CASES[0]}
+    cleaned = [row for row in planted if row["arm"] == "cleaned"]
+    named = [row for row in planted if row["arm"] == "planted" and row["verdict"] != "clean"]
+    targets = [
+        make_target(f"points that {CASES[0][0]} costs", clean - whole["planted"]["accuracy"], 0.30),
+        make_target("worst lower bound of cleaned minus unplanted", min(row["low95"] for row in cleaned), -0.03),
+        make_target("points that dropping at random leaves lost", clean - whole["dropped at random"]["accuracy"], 0.30),
+        make_target("share of planted data that the audit fails", len(named) / (len(planted) / len(ARMS)), 1.0),
+    ]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    report([{name: row.get(name) for name in names} for row in rows], targets, file)
 
 
 if __name__ == "__main__":

@@ -78,11 +78,12 @@ def _features(audit: Audit) -> Table:
     for feature in audit.features:
         shown.setdefault(feature.class_, []).append(feature)
     for name, features in shown.items():
-        for f in features[:SHOWN]:
+        distinct = {(f.chosen, f.rejected, f.control_chosen, f.control_rejected): f for f in reversed(features)}
+        for f in sorted(distinct.values(), key=features.index)[:SHOWN]:
             control = "" if f.control_chosen is None else f"{f.control_chosen:,} : {f.control_rejected:,}"
             told = f"{f.chosen:,} : {f.rejected:,}"
             table.add_row(Text(visible(f.feature)), f.kind, name.replace("_", " "), told, control, f"{f.q_value:.1g}")
-        more = audit.features_significant[name] - min(SHOWN, len(features))
+        more = audit.features_significant[name] - min(SHOWN, len(distinct))
         if more > 0:
             table.add_row(Text(f"… and {more:,} more", style="dim"), "", name.replace("_", " "), "", "", "")
     return table

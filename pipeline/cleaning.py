@@ -118,7 +118,7 @@ class Repair:
         if seen.search.found and self.drop(items, seen):
             seen = self.examine(items)
         self.left = seen.search.found
-        return self.certify(items, original, seen)
+        return self.certify(items, original)
 
     def filter(self, items: Iterable[Item], looks: Sequence[Look]) -> None:
         """Drop the pairs that a filter drops."""
@@ -219,14 +219,15 @@ class Repair:
         side = CountedSide.count([item.contrast for item in items], like.vocabulary)
         return replace(like, data=side, control=None, shared=None)
 
-    def certify(self, items: Sequence[Item], original: Sequence[Contrast], seen: Examined) -> Certificate:
+    def certify(self, items: Sequence[Item], original: Sequence[Contrast]) -> Certificate:
         """Certify the held-out pairs, beside as many dropped at random (at most half of them)."""
         held = [(item, before) for item, before in zip(items, original, strict=True) if item.held]
         touched = sum(item.dropped or item.changed for item, _ in held)
         order = sorted(held, key=lambda pair: content_id("random drop", self.audit.seed, pair[1].id))
         fewer = [before for _, before in order[min(touched, len(held) // 2) :]]
         after = [item.contrast for item, _ in held if not item.dropped]
-        return certify([before for _, before in held], after, fewer, self.control, seen.sides, self.audit, seen.signals)
+        learnt = [item.contrast for item in items if not item.held and not item.dropped]
+        return certify([before for _, before in held], after, fewer, learnt, self.control, self.audit)
 
 
 def read_items(data: Preferences, settings: CleanSettings, *, by_id: bool, topic: str | None = None) -> list[Item]:

@@ -91,10 +91,19 @@ class Bench:
 
     def train_and_read(self, name: str, rate: float, seed: int, problems: Any) -> tuple[float, float, float | None]:
         """Accuracy, seconds of training, and the change of the chosen texts' log-prob, where there is a reference."""
+        seconds, change = self.train(name, rate, seed)
+        return self.accuracy(str(self.policy), problems), seconds, change
+
+    @property
+    def policy(self) -> Path:
+        """Folder of the policy that this process trained last."""
+        return self.folder / f"policy-{os.getpid()}"
+
+    def train(self, name: str, rate: float, seed: int) -> tuple[float, float | None]:
+        """Train on the pairs; seconds, and the change of the chosen texts' log-prob, where there is a reference."""
         from trainer import DPOConfig, DPOTrainer
 
         mixture = MIXTURES.get(name, {name: 1.0})
-        out = self.folder / f"policy-{os.getpid()}"
         config = DPOConfig(
             output_dir=str(self.folder / f"out-{os.getpid()}"),
             loss_type=list(mixture),
@@ -116,25 +125,30 @@ class Bench:
 
         trainer.remove_callback(PrinterCallback)
         seconds = trainer.train().metrics["train_runtime"]
-        trainer.save_model(str(out))
+        trainer.save_model(str(self.policy))
         log = trainer.state.log_history
         changes = [line["logps/chosen_change"] for line in log if "logps/chosen_change" in line]
-        return self.accuracy(str(out), problems), seconds, changes[-1] if changes else None
+        return seconds, changes[-1] if changes else None
 
     def accuracy(self, model: str, problems: Any) -> float:
         """Share of problems whose greedy answer is correct."""
+        return statistics.mean(self.verdicts(model, problems))
+
+    def verdicts(self, model: str, problems: Any) -> list[bool]:
+        """Of each problem: whether the greedy answer is correct."""
         from pipeline.checkers.numeric import Settings as Numeric
         from pipeline.engines.transformers import Settings as Local
-        from pipeline.evaluate import answer_all, measure
+        from pipeline.evaluate import answer_all
         from pipeline.prompts import Prompts
 
         assert self.settings.evaluate is not None
         settings = self.settings.evaluate.model_copy(update={"samples": 0})
 
-        async def ask() -> float:
+        async def ask() -> list[bool]:
             local = Local(model=model, batch_size=256, group_size=256)
             async with local.create() as engine, Numeric().create() as checker:
                 prompt = Prompts().load("student")
-                return measure(await answer_all(engine, checker, prompt, problems, settings, at_once=256)).accuracy
+                answered = await answer_all(engine, checker, prompt, problems, settings, at_once=256)
+                return [answer.greedy.verdict == "correct" for answer in answered]
 
         return asyncio.run(ask())

@@ -25,7 +25,8 @@ ENOUGH = 50
 NUMBER = re.compile(r"(?<![A-Za-z0-9_.,])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\d|[.,]\d|[A-Za-z_^](?![A-Za-z]))")
 OPERATOR = r"(?:[-+*/×÷−^]|\\times|\\cdot|\\div)"
 BEFORE = re.compile(
-    r"(?:[+*/×÷^<>]|\\(?:times|cdot|div)|\d,|\b(?:by|than|[Ss]teps?)|第|[\d)}] ?[-−]|[-−](?=[ \t]))[ \t$\\({]{0,4}$"
+    r"(?:[+/×÷^<>]|(?<!\*)\*|\\(?:times|cdot|div)|\d,|\b(?:by|than|[Ss]teps?)|第|[\d)}] ?[-−]|[-−](?=[ \t]))"
+    r"[ \t$\\({]{0,4}$"
 )
 AFTER = re.compile(
     rf"[ \t$\\)}}%]{{0,4}}(?:(?:[A-Za-z]{{1,12}} )?{OPERATOR}[ \t$\\({{]{{0,4}}[\d\\A-Za-z]|[=≈<>]|, ?\d|[、，]\d)"

@@ -59,9 +59,9 @@ class Settings(FilterSettings):
 
 
 def plain(text: str) -> str:
-    """The text in lower case, with one writing for each sign and without markup."""
+    """The text in lower case, with one writing for each sign, without markup and lines."""
     text = text.casefold()
     text = text if text.isascii() else text.translate(PLAIN)
     if "\\" in text:
         text = TIMES.sub("*", text)
-    return COMMA.sub("", MARKUP.sub("", text))
+    return COMMA.sub("", " ".join(MARKUP.sub("", text).split()))

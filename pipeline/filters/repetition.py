@@ -52,10 +52,13 @@ def measure(text: str, times: int) -> tuple[float, tuple[int, int] | None]:
     repeated = bytearray(len(text))
     spans = [match.span() for match in TOKEN.finditer(text)]
     seen: set[tuple[str, ...]] = set()
+    marked = 0  # tokens before this one are done
     for at, run in enumerate(runs):
-        if counts[run] >= times:
-            for start, end in spans[at : at + RUN] if run in seen else ():
+        if run in seen:
+            for start, end in spans[max(at, marked) : at + RUN]:
                 repeated[start:end] = b"\1" * (end - start)
+            marked = at + RUN
+        elif counts[run] >= times:
             seen.add(run)
     for start, end in stretches:
         repeated[start + 1 : end] = b"\1" * (end - start - 1)

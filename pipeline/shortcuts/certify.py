@@ -17,6 +17,9 @@ from pipeline.shortcuts.contrast import Contrast
 from pipeline.shortcuts.excess import INFLATION, Z
 from pipeline.shortcuts.settings import AuditSettings
 from pipeline.shortcuts.sides import Side, Sides
+from pipeline.shortcuts.sign_tests import find_features
+from pipeline.shortcuts.signals import find_signals
+from pipeline.shortcuts.table import Vocabulary
 from pipeline.types import Record
 
 COLUMNS = 256
@@ -79,6 +82,7 @@ def _error(shares: NDArray[np.float64]) -> float:
 def _out_of_fold(side: Side, columns: NDArray[np.intp], learnt: int, seed: int) -> NDArray[np.float64]:
     """Of each prompt: the share of its pairs that are told. Every pair is shown both ways round."""
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
 
     rows = side.difference[:, columns].toarray()
     shares = np.full(len(side.keys), 0.5)
@@ -95,8 +99,9 @@ def _out_of_fold(side: Side, columns: NDArray[np.intp], learnt: int, seed: int) 
         model = HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=8, min_samples_leaf=10, random_state=seed)
         shown = np.concatenate([rows[train], -rows[train]])
         first = np.concatenate([np.ones(int(train.sum())), np.zeros(int(train.sum()))])
-        model.fit(shown, first, sample_weight=np.tile(weights[train], 2))
-        lead = model.decision_function(rows[tested]) - model.decision_function(-rows[tested])
+        with threadpool_limits(1, "openmp"):  # small trees; its threads wait for each other where cores are shared
+            model.fit(shown, first, sample_weight=np.tile(weights[train], 2))
+            lead = model.decision_function(rows[tested]) - model.decision_function(-rows[tested])
         told[tested] = (lead > 1e-9) + 0.5 * (np.abs(lead) <= 1e-9)
     shares[:] = 0
     np.add.at(shares, side.prompts, told * weights)
@@ -107,18 +112,19 @@ def certify(
     before: Sequence[Contrast],
     after: Sequence[Contrast],
     fewer: Sequence[Contrast],
+    learnt: Sequence[Contrast],
     control: Sequence[Contrast],
-    learnt: Sides,
     settings: AuditSettings,
-    left_out: NDArray[np.bool_],
 ) -> Certificate:
     """Certify the held-out pairs `after` a repair; `before` and `fewer` (dropped at random) are there to compare.
 
-    `learnt`: the sides that the repair was learnt from, whose vocabulary is used.
+    `learnt`: the pairs that the repair was learnt from; what is an error signal there is left out.
     """
-    told = [
-        tell(Sides.count(pairs, control, learnt.vocabulary), settings, left_out) for pairs in (before, after, fewer)
-    ]
+    s = settings
+    vocabulary = Vocabulary.learn([*before, *after, *control], s.features, largest=s.vocabulary, seed=s.seed)
+    known = Sides.count(learnt, control, vocabulary)
+    signals = find_signals(find_features(known, s.q, {kind.name: kind for kind in s.features}), known)
+    told = [tell(Sides.count(pairs, control, vocabulary), s, signals) for pairs in (before, after, fewer)]
     low, high = told[1].ci95
     outcome: Literal["passed", "failed", "underpowered"] = "underpowered"
     if high <= settings.bound:

@@ -1,10 +1,11 @@
 r"""Takes out of a text what may differ between right and wrong: its numbers, the answer, and where it is stated.
 
-    She makes 9 * 2 = $18 a day.        She makes ▒ * ▒ = $▒ a day.
+    She makes 9 * 2 = $18 a day.        She makes ▒ = $▒ a day.
     #### 18                             I have checked every step.
     I have checked every step.
 
-Digits are masked, signs and units stay: `-3.5%` becomes `-▒%`, `3/4` becomes `▒/▒`. Numbers in words stay, as `three`
+Digits are masked, signs and units stay: `-3.5%` becomes `-▒%`. Arithmetic is one number: `9 * 2` becomes `▒`, since which
+operation a step takes is what may be right or wrong. Numbers in words stay, as `three`
 and `half` do, and so do single Han numerals, which are mostly parts of words (一共, 三角形); runs of them are numbers.
 
 Of several statements of the final answer the last one goes, in the order in which checkers read them; the others keep
@@ -37,6 +38,7 @@ QUANTITY = re.compile(r"\W{0,6}\d[^A-Za-z\u4e00-\u9fff=()\\+]*(?:[A-Za-z\u4e00-\
 """An answer whose words are a unit; masked as numbers are, so that the unit stays in right and wrong texts alike."""
 WRAPPED = re.compile(r"\\(?:text|mathrm|textbf|mathbf)\{([^{}]*)\}")
 PIECE = re.compile(r"\\[A-Za-z]+|\w+|[^\w\s]")
+ARITHMETIC = re.compile(rf"{NUMBER}(?:[ \t]?(?:[-+*/×÷·∙−^]|[xX](?![A-Za-z])|\\times|\\cdot|\\div)[ \t]?[$€£¥]?{NUMBER})+")
 CONTENT = re.compile(rf"[{NUMBER}\d=+×÷<>≤≥≈]|\\[A-Za-z]")
 LONGEST = 200
 """Characters that are looked at before and behind a mark, and up to which an answer is found in another spacing."""
@@ -76,6 +78,8 @@ class Masked:
     """Of the masked text."""
     stated: int | None
     """Where in the masked text the final answer stood, or where the sentence ends that holds it; None without one."""
+    arithmetic: str = ""
+    """The masked text with its operators."""
 
 
 def mask(text: str, answers: Iterable[str | None] = ()) -> Masked:
@@ -83,7 +87,10 @@ def mask(text: str, answers: Iterable[str | None] = ()) -> Masked:
     found = find_statement(text)
     hidden = literals((*answers, found.answer if found else None))
     masked, stated = _without(text, found, hidden) if found else (_blot(text, hidden), None)
-    return Masked(text, masked, tuple(tokenize(masked)), tuple(sentences(masked)), stated)
+    short = ARITHMETIC.sub(NUMBER, masked)
+    if stated is not None and len(short) < len(masked):
+        stated = len(ARITHMETIC.sub(NUMBER, masked[:stated]))
+    return Masked(text, short, tuple(tokenize(short)), tuple(sentences(short)), stated, masked)
 
 
 def _without(text: str, found: Statement, hidden: tuple[str, ...]) -> tuple[str, int]:

@@ -21,8 +21,8 @@ EXAMPLES = 3
 """The student's own solutions that are shown."""
 REFUSAL = re.compile(
     r"\W{0,4}(?:(?:i['’]?m|i am|we are) (?:very |really |so )?sorry|sorry[,.]|my apologies|i apologi[sz]e|as an ai\b"
-    r"|(?:unfortunately,? )?(?:i|we) (?:can(?:not|['’]t| not)|(?:am|['’]m|are) (?:unable|not able) to|won['’]t|will not)"
-    r" (?:\w+ ){0,2}(?:help|assist|do|provide|comply|rewrite|solve|fulfil|complete|answer|write|produce)"
+    r"|(?:unfortunately,? )?(?:i|we)(?: can(?:not|['’]t| not)| am unable to|['’]m unable to| are unable to| won['’]t"
+    r"| will not) (?:\w+ ){0,2}(?:help|assist|do|provide|comply|rewrite|solve|fulfil|complete|answer|write|produce)"
     r"|(?:非常|很)?(?:抱歉|对不起|遗憾)|(?:我|作为.{0,8}?[，,]我)(?:无法|不能|没有办法|没法|拒绝)|作为.{0,4}(?:AI|人工智能))",
     re.IGNORECASE,
 )

@@ -39,7 +39,7 @@ ORDINALS = frozenset(part for part in PARTS if part not in ("half", "halves", "q
 IDIOM = re.compile(
     r"\bone (?:(?:step|thing|part|line|more) (?:at a )?time|by one|another)\b"
     r"|\b(?:this|that|which|each|every|another|next|last|other|right|wrong) one\b"
-    r"|一步一?步|[逐唯统]一|一一|一[共样些起定般直旦下]|万[一分]|千万|十分(?!之)"
+    r"|一步一?步|(?<=[每下上这那])一步|[逐唯统]一|一一|一[共样些起定般直旦下]|万[一分]|千万|十分(?!之)"
     r"|(?<=[查算对证考想看虑])[了过]?一[次遍番]|第一(?!步)",
     re.IGNORECASE,
 )
@@ -273,7 +273,7 @@ def apply_strips(
 ) -> tuple[str, tuple[Marker, ...]]:
     """The text without the markers that could be taken out safely, and those markers, in their order.
 
-    Undone is what changes the reasoning, or leaves less than half of the text's words or none.
+    Undone is what changes the reasoning, or leaves less than a quarter of the text's words or none.
     """
     words, changed = len(WORD.findall(text)), []
     now = text
@@ -282,7 +282,7 @@ def apply_strips(
         for strip in strips:
             if strip.handles(marker) and (after := strip.apply(now, (marker,))) != now:
                 left = len(WORD.findall(after))
-                kept = left > 0 and 2 * left >= words and same_reasoning(text, after) is None
+                kept = left > 0 and 4 * left >= words and same_reasoning(text, after) is None
                 now = after if kept else now
         if now != before:
             changed.append(marker)

@@ -31,10 +31,11 @@ class Settings(FeatureSettings):
         found = Counter([token if len(token) < 4 else token[:3] + "…" for token in text.tokens if _is_sign(token)])
         found["word in capitals"] = sum(token.isupper() and len(token) > 1 for token in text.tokens)
         masked = NOTE.sub("", text.masked) if "<<" in text.masked else text.masked
-        for before, sign, after in OPERATOR.findall(masked):
-            found[f"{WAYS.get((before, after), 'uneven')} {sign}"] += 1
-        for sign in TIMES.findall(masked):
-            found[f"multiplied by {sign}"] += 1
+        written = NOTE.sub("", text.arithmetic) if "<<" in text.arithmetic else text.arithmetic
+        for before, _, after in OPERATOR.findall(written):
+            found[f"{WAYS.get((before, after), 'uneven')} operators"] += 1
+        for sign in TIMES.findall(written):
+            found[f"multiplied by {sign}"] += sign != "*"
         for line in masked.split("\n"):
             if line.strip():
                 found[_end_of(line.rstrip())] += 1

@@ -31,7 +31,8 @@ ANSWER = re.compile(
 FEW = 3
 LOADED = re.compile(
     r"\b(?:each|per|more|less|fewer|most|least|remain\w*|rest|left|both|same|another|only|none|nothing|nobody|never|not|no"
-    r"|cannot|without|except|minus|plus|if|unless|assum\w+|suppose|gives?|gets?|loses?|takes?|buys?|sells?)\b|n['’]t\b"
+    r"|cannot|without|except|minus|plus|if|unless|assum\w+|suppose|gives?|gets?|loses?|takes?|buys?|sells?"
+    r"|difference|sum|product|quotient|ratio|average|mean|median|area|perimeter|volume|increases?|decreases?|percentage)\b|n['’]t\b"
     r"|[每各剩余多少不没无非若设只仅]|如果|假设",
     re.IGNORECASE,
 )
@@ -43,6 +44,12 @@ TALK = re.compile(
     re.IGNORECASE,
 )
 """Talk about the solving, which a solution can do without."""
+SPEAKS = re.compile(
+    r"\b(?:i|we|us|our|my|me|you|your|here|this|these|it|that['’]s|there you|enjoy|good luck|well done|note|remember)\b"
+    r"|我|你|咱|大家|这样|这就|以上|如上|如下|以下|下面|加油|注意",
+    re.IGNORECASE,
+)
+"""What a writer says to a reader, and no sentence on the matter alone has."""
 INSERT = re.compile(
     r"\b(?:check|verif|careful|think|step by step|step-by-step|(?:next|first|last|final|this) step\b|solv|problem\b"
     r"|question\b|reason|calculat|comput|summar|conclu|analy[sz]|look\w* at|answer|recap|review"
@@ -81,7 +88,8 @@ CONNECTIVES = frozenset(
 """Words that lead in by themselves."""
 CONTENT = frozenset(
     """only daily weekly monthly yearly hourly annually quarterly nightly early exactly approximately roughly nearly
-    hardly barely partly mostly equally respectively originally initially previously recently formerly lately currently presently separately
+    hardly barely partly mostly equally respectively originally initially previously recently formerly lately currently
+    presently separately
     individually collectively jointly evenly randomly successively consecutively conversely alternatively july italy
     family monopoly""".split()
 )
@@ -102,6 +110,8 @@ TITLE = re.compile(
 """What may stand before a colon at the head of a sentence."""
 GOES_ON = re.compile(r"(?:and|or|but|nor|which|who|that|because|than)\b", re.IGNORECASE)
 WORD = re.compile(r"[\u3400-\u9fff]|[^\W\d_]+(?:['’-][^\W\d_]+)*")
+CALLS = frozenset("([_^")
+"""What follows the name of a function."""
 PAIRS = (("(", ")"), ("（", "）"), ("“", "”"), ("[", "]"), ("《", "》"))
 
 
@@ -195,15 +205,19 @@ def _behead(veiled: str, core: int, width: int, cut: int, end: int) -> Iterator[
     behind = veiled[cut + width : end]
     rest = cut + width + len(behind) - len(behind.lstrip())
     if veiled[rest:end].strip(TAIL) and not GOES_ON.match(veiled, rest):
-        yield core - width, rest + 1, _capital(veiled, rest, veiled[core].isupper())
+        yield core - width, rest, ""
+        if veiled[core].isupper() and _begins_lower(veiled, rest):
+            yield rest, rest + 1, veiled[rest].upper()
 
 
 def _is_idle(told: str) -> bool:
     """Whether a sentence without its signs can go without the reasoning missing anything."""
     if _has_content(told) or (len(WORD.findall(told)) <= FEW and ANSWER.search(told)):
         return False
+    if TALK.search(told) or _plain(told) in CONNECTIVES or TITLE.fullmatch(told.strip(" *_")):
+        return True
     fragment = told[:1].islower()  # what an abbreviation parts: 9 sq. ft.
-    return bool(TALK.search(told)) or not (fragment or LOADED.search(told))
+    return not fragment and bool(SPEAKS.search(told)) and not LOADED.search(told)
 
 
 def _has_content(told: str) -> bool:
@@ -220,7 +234,7 @@ def _is_insert(told: str) -> bool:
 
 
 def _leads_in(told: str) -> bool:
-    part = " ".join(told.lower().replace("’", "'").split()).strip("*_\"'")
+    part = _plain(told)
     if part in CONNECTIVES:
         return True
     words = WORD.findall(part)
@@ -231,22 +245,22 @@ def _leads_in(told: str) -> bool:
     return INSERT.search(part) is not None and BEGINS.match(ORDER.sub("", part)) is not None
 
 
+def _plain(told: str) -> str:
+    return " ".join(told.lower().replace("’", "'").split()).strip("*_\"'")
+
+
 def _is_balanced(told: str) -> bool:
     """Whether what is removed takes no half of a pair along."""
     pairs = all(told.count(opening) == told.count(closing) for opening, closing in PAIRS)
     return pairs and all(told.count(mark) % 2 == 0 for mark in ("**", '"', "`", "*"))
 
 
-def _capital(veiled: str, at: int, wanted: bool) -> str:
-    """The character that now begins the sentence; names of variables and functions keep theirs."""
+def _begins_lower(veiled: str, at: int) -> bool:
+    """Whether a word begins here that takes a capital; names of variables and functions keep theirs."""
     word = WORD.match(veiled, at)
-    plain = (
-        word
-        and len(word[0]) > 1
-        and word[0].isalpha()
-        and veiled[word.end() : word.end() + 1] not in ("(", "_", "^", "[")
+    return (
+        word is not None and word[0].isalpha() and len(word[0]) > 1 and veiled[word.end() : word.end() + 1] not in CALLS
     )
-    return veiled[at].upper() if wanted and plain else veiled[at]
 
 
 def _close_gap(text: str, start: int, end: int) -> tuple[int, int, str]:
