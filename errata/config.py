@@ -41,6 +41,8 @@ class FitSettings(Settings):
 class TrainSettings(FitSettings):
     """How the student is trained on the run's pairs."""
 
+    data: Path | None = None
+    """Folder that `errata clean` wrote, or that of another run; by default the run's own data set."""
     loss: dict[str, float] = {"dpo": 1.0, "sft": 0.2}
     """Losses with their weights; docs/losses.md has the list."""
     loss_options: dict[str, dict[str, JsonValue]] = {}

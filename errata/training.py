@@ -31,11 +31,14 @@ class Trained:
 
 
 def train(settings: ErrataSettings, progress: Progress) -> Trained:
-    """Train on pairs, or return the policy that the same data, model and settings gave before.
+    """Train on the pairs of the run or of `train.data`, or return the policy that the same settings and data gave before.
 
     Raises ConfigError for a missing model, DataError for a missing data set, StoppedEarly where the guard stops.
     """
-    rows, validation = read_split(settings.run_dir, "train"), read_split(settings.run_dir, "validation")
+    source = settings.train.data or settings.run_dir
+    if settings.train.data is not None and not (source / "dataset").is_dir():
+        raise DataError(source, "train.data: has no folder `dataset`; give one that `errata clean` or `errata build` wrote")
+    rows, validation = read_split(source, "train"), read_split(source, "validation")
     return _train(settings, settings.train, rows, validation, settings.policy_dir, progress)
 
 

@@ -63,6 +63,8 @@ def print_summary(summary: Summary) -> None:
         table.add_row("views", "", listed(summary.views))
     table.add_row("pairs kept", f"{summary.kept:,}", listed(summary.splits))
     table.add_row("pairs dropped", f"{sum(summary.dropped.values()):,}", listed(summary.dropped))
+    if summary.audit is not None:
+        table.add_row("audit", summary.audit, "of what else tells chosen from rejected; see audit.json, `errata audit`")
     table.add_row(
         "contamination", f"{summary.rejected_contamination:.1%}", "estimated right answers among the rejected"
     )

@@ -107,14 +107,15 @@ class Repair:
         self.filter(items, looks)
         seen = self.examine(items)
         for _ in range(ROUNDS):
-            new = [marker for marker in seen.search.found if marker not in self.markers]
+            known = {(marker.kind, marker.feature) for marker in self.markers}
+            new = [marker for marker in seen.search.found if (marker.kind, marker.feature) not in known]
             self.markers += new
             if not new or not await self.strip(items, seen.search.found):
                 break
             seen = self.examine(items)
-        if self.restyle is not None and seen.decision.verdict in ("marker", "diffuse"):
-            if await self.rewrite(items, seen):
-                seen = self.examine(items)
+        differs = seen.decision.verdict in ("marker", "diffuse")
+        if self.restyle is not None and differs and await self.rewrite(items, seen):
+            seen = self.examine(items)
         if seen.search.found and self.drop(items, seen):
             seen = self.examine(items)
         self.left = seen.search.found
@@ -206,9 +207,8 @@ class Repair:
         """Drop the pairs that still carry a marker, if these are few."""
         kept = [item for item in items if not item.dropped]
         sides = self._count(kept, seen.sides)
-        marked = [marker for marker in seen.search.found if not marker.removed or marker.more_in == "chosen"]
-        carrying = carriers(sides, marked)
-        told = margins(sides, self.audit, seen.signals) if carrying.any() else np.zeros(len(kept))
+        carrying = carriers(sides, seen.search.found)
+        told = margins(sides, self.audit) if carrying.any() else np.zeros(len(kept))
         chosen = choose_drops([item.contrast for item in kept], carrying, told, self.settings.most_dropped)
         for number in chosen:
             kept[number].note("drop", f"carries a marker; margin {told[number]:+.2f}")
@@ -226,8 +226,7 @@ class Repair:
         order = sorted(held, key=lambda pair: content_id("random drop", self.audit.seed, pair[1].id))
         fewer = [before for _, before in order[min(touched, len(held) // 2) :]]
         after = [item.contrast for item, _ in held if not item.dropped]
-        learnt = [item.contrast for item in items if not item.held and not item.dropped]
-        return certify([before for _, before in held], after, fewer, learnt, self.control, self.audit)
+        return certify([before for _, before in held], after, fewer, self.control, self.audit)
 
 
 def read_items(data: Preferences, settings: CleanSettings, *, by_id: bool, topic: str | None = None) -> list[Item]:

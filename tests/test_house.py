@@ -17,7 +17,10 @@ from pipeline.settings import available, load_component
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("errata", "pipeline", "trainer")
-KINDS = {"engines": "engine", "checkers": "checker", "rungs": "rung", "cleanups": "cleanup", "exports": "to"}
+KINDS = {
+    **{"engines": "engine", "checkers": "checker", "rungs": "rung", "cleanups": "cleanup", "exports": "to"},
+    **{"filters": "filter", "shortcuts.features": "feature", "shortcuts.strips": "strip"},
+}
 
 
 def test_the_import_rules_hold() -> None:
@@ -45,9 +48,12 @@ def test_every_setting_has_its_meaning_beside_it() -> None:
     )
     from pipeline.problems import ProblemSettings
     from pipeline.select.settings import DecontaminateSettings, EvaluationFile, SelectSettings
+    from pipeline.shortcuts.settings import AuditSettings, CleanSettings
 
     components = [load_component(kind, name).Settings for kind in KINDS for name in available(kind)]
     sections = [
+        AuditSettings,
+        CleanSettings,
         ErrataSettings,
         TrainSettings,
         SftSettings,
@@ -93,7 +99,7 @@ def imported_by(nodes: Iterable[ast.AST]) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-ABSENT = ("datasets", "pydantic", "openai", "peft", "trl", "pandas", "pyarrow", "rich", "scipy", "jinja2")
+ABSENT = ("datasets", "pydantic", "openai", "peft", "trl", "pandas", "pyarrow", "rich", "scipy", "sklearn", "jinja2")
 
 
 def test_the_trainer_imports_where_the_other_dependencies_are_missing() -> None:

@@ -12,8 +12,8 @@ from typing import Any
 LEARNING_RATES = (2e-5, 5e-5, 1.5e-4)
 MIXTURES = {"dpo+sft": {"dpo": 1.0, "sft": 0.2}}
 DEV, TEST, SEEDS = 300, 2000, (0, 1, 2)
-SKIPPED = 900
-"""Problems of the stream that the demo itself uses."""
+TRAINED_ON, SKIPPED = 400, 900
+"""Problems from which pairs are made, and those before the development problems in the stream."""
 ASKED = {"teacher": "teacher", "reply": "tagged", "repairs": 0, "params": {"temperature": 0.0, "max_tokens": 128}}
 REVISE, GOLD_GUIDED = {"rung": "revise", **ASKED}, {"rung": "gold_guided", **ASKED}
 RECOMPUTED = {"rung": "continue_fix", "locate": ["recompute"], "samples": 8}
@@ -42,12 +42,13 @@ class Bench:
 
         self.folder = folder
         number = list(LADDERS).index(ladder)
-        settings = story.make_settings(folder, ["--export.validation_share", "0", "--name", f"ladder-{number}"])
+        own = {"export.validation_share": "0", "pair.max_per_problem": "4", "name": f"ladder-{number}"}
+        settings = story.make_settings(folder, [part for key, value in own.items() for part in (f"--{key}", value)])
         chosen = settings.correct.model_validate({"rungs": LADDERS[ladder], "on_objection": "continue"})
         self.settings = settings.model_copy(update={"correct": chosen})
         account = self.settings.run_dir / "summary.json"
         if not account.is_file():
-            story.write_problems(self.settings)
+            story.write_problems(self.settings, TRAINED_ON)
             asyncio.run(build(self.settings))
         self.summary = Summary.model_validate_json(account.read_text())
         self.pairs = read_split(self.settings.run_dir, "train")

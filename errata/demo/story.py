@@ -18,11 +18,12 @@ from errata.demo import world
 from errata.live import Bars
 from errata.ui import out, print_evaluation, print_summary
 from pipeline.loading import load_settings, parse_overrides
+from pipeline.shortcuts.records import Audit
 from pipeline.store import write_file
 
 HERE = Path(__file__).parent
 Teacher = Literal["model", "reference"]
-PROBLEMS, HELD_OUT = 400, 500
+PROBLEMS, HELD_OUT = 1600, 500
 
 
 def tell(runs_dir: Path, options: Sequence[str], *, teacher: Teacher = "model", as_json: bool) -> int:
@@ -45,9 +46,12 @@ def tell(runs_dir: Path, options: Sequence[str], *, teacher: Teacher = "model", 
         print_summary(summary)
         show_pairs(settings)
     corrected = sum(summary.corrections.values())
-    distinct = summary.mistakes - summary.dropped.get("repeated_mistake", 0)
+    shown = summary.mistakes - summary.dropped.get("repeated_mistake", 0) - summary.dropped.get("over_limit", 0)
     who = "A small teacher model corrects" if teacher == "model" else "Worked solutions correct"
-    say(f"{who} {corrected} of {distinct} distinct mistakes.")
+    say(f"{who} {corrected} of {shown} mistakes, one a problem.")
+    if summary.audit is not None:
+        grounds = Audit.model_validate_json((settings.run_dir / "audit.json").read_bytes()).grounds
+        say(f"Does anything but right and wrong tell them apart? [bold]{summary.audit}[/]: {grounds}.")
     say(f"[bold]2. The corrections teach.[/] DPO trains the student on {summary.splits.get('train', 0)} pairs.")
 
     from errata.training import train
@@ -101,11 +105,11 @@ def _merge(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, 
     return merged
 
 
-def write_problems(settings: ErrataSettings) -> None:
+def write_problems(settings: ErrataSettings, problems: int = PROBLEMS) -> None:
     """Draw the problems and, from what follows them in the same stream of distinct stories, the held-out ones."""
     stream = world.stories("problems")
     assert settings.evaluate is not None
-    for path, count in ((settings.problems.path, PROBLEMS), (settings.evaluate.problems.path, HELD_OUT)):
+    for path, count in ((settings.problems.path, problems), (settings.evaluate.problems.path, HELD_OUT)):
         rows = []
         for story in itertools.islice(stream, count):
             solution = world.solve(story)

@@ -7,9 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pipeline.shortcuts.contrast import Contrast
 from pipeline.shortcuts.excess import INFLATION, Excess, Z, measure, significant
 from pipeline.shortcuts.features.base import Family
@@ -19,7 +16,6 @@ from pipeline.shortcuts.records import Audit, ControlSummary, Feature, Leak, Pro
 from pipeline.shortcuts.settings import AuditSettings
 from pipeline.shortcuts.sides import Sides
 from pipeline.shortcuts.sign_tests import Tested, find_features
-from pipeline.shortcuts.signals import find_signals
 from pipeline.shortcuts.strips import all_strips
 from pipeline.shortcuts.table import Vocabulary
 
@@ -54,8 +50,7 @@ def audit(
     seen = examine(data, control, s, progress)
     prompts = len(seen.sides.data.keys)
     probes = {
-        str(family): _probe(excess, seen.whole[family], seen.residual.get(family))
-        for family, excess in seen.measured.items()
+        str(family): _probe(excess, seen.residual.get(family)) for family, excess in seen.measured.items()
     }
     return Audit(
         pairs=len(data),
@@ -93,12 +88,8 @@ class Examined:
 
     sides: Sides
     tested: Tested
-    signals: NDArray[np.bool_]
-    """Features (all) that are error signals, or hold one."""
     some: Sides
     """Of the prompts, those that probes and the search for markers saw."""
-    whole: dict[Family, Excess]
-    """With the error signals."""
     measured: dict[Family, Excess]
     search: Search
     residual: dict[Family, Excess]
@@ -126,16 +117,14 @@ def examine(
     tested = find_features(sides, s.q, {kind.name: kind for kind in s.features})
     some = sides.sample(s.probe_prompts, s.seed)
     enough = min(len(side.keys) for side in some.compared() if side is not None) >= FEWEST
-    signals = find_signals(tested, some)
-    whole = measure(some, s) if enough else {}
-    measured = measure(some, s, signals) if enough and signals.any() else whole
+    measured = measure(some, s) if enough else {}
     step()
     search = find_markers(some, s, all_strips())
     step()
-    residual = measure(search.without, s, search.left_out | signals) if search.found and enough else {}
+    residual = measure(search.without, s, search.left_out) if search.found and enough else {}
     step()
     decision = decide(measured, residual, search, len(sides.data.keys), s.bound, control=bool(control))
-    return Examined(sides, tested, signals, some, whole, measured, search, residual, decision)
+    return Examined(sides, tested, some, measured, search, residual, decision)
 
 
 def decide(
@@ -187,7 +176,7 @@ def _planned(bound: float, *, control: bool) -> int:
     return math.ceil((Z * INFLATION * 0.5 / bound) ** 2 * (2 if control else 1))
 
 
-def _probe(excess: Excess, whole: Excess, residual: Excess | None) -> Probe:
+def _probe(excess: Excess, residual: Excess | None) -> Probe:
     return Probe(
         accuracy=excess.accuracy,
         control=excess.control,
@@ -196,8 +185,6 @@ def _probe(excess: Excess, whole: Excess, residual: Excess | None) -> Probe:
         p_value=excess.p_value,
         p_swap=excess.p_swap,
         null95=excess.null95,
-        accuracy_all=whole.accuracy,
-        control_all=whole.control,
         residual=residual and residual.excess,
         residual_ci95=residual and residual.interval,
     )

@@ -17,8 +17,6 @@ from pipeline.shortcuts.contrast import Contrast
 from pipeline.shortcuts.excess import INFLATION, Z
 from pipeline.shortcuts.settings import AuditSettings
 from pipeline.shortcuts.sides import Side, Sides
-from pipeline.shortcuts.sign_tests import find_features
-from pipeline.shortcuts.signals import find_signals
 from pipeline.shortcuts.table import Vocabulary
 from pipeline.types import Record
 
@@ -51,12 +49,11 @@ class Certificate(Record):
     """Instead of the repair, as many pairs dropped at random as were changed or dropped."""
 
 
-def tell(sides: Sides, settings: AuditSettings, left_out: NDArray[np.bool_]) -> Told:
-    """How often the trees tell the chosen text, out of fold, without the features `left_out` (all)."""
+def tell(sides: Sides, settings: AuditSettings) -> Told:
+    """How often the trees tell the chosen text, out of fold."""
     data, control = sides.compared()
     both = [data] if control is None else [data, control]
     used = np.sum([np.asarray((side.difference != 0).sum(axis=0)).ravel() for side in both], axis=0)
-    used = np.where(left_out, 0, used)
     columns = np.sort(np.argsort(-used, kind="stable")[:COLUMNS])
     columns = columns[used[columns] > 0]
     fewest = min(len(side.keys) for side in both)
@@ -112,19 +109,13 @@ def certify(
     before: Sequence[Contrast],
     after: Sequence[Contrast],
     fewer: Sequence[Contrast],
-    learnt: Sequence[Contrast],
     control: Sequence[Contrast],
     settings: AuditSettings,
 ) -> Certificate:
-    """Certify the held-out pairs `after` a repair; `before` and `fewer` (dropped at random) are there to compare.
-
-    `learnt`: the pairs that the repair was learnt from; what is an error signal there is left out.
-    """
+    """Certify the held-out pairs `after` a repair; `before` and `fewer` (dropped at random) are there to compare."""
     s = settings
     vocabulary = Vocabulary.learn([*before, *after, *control], s.features, largest=s.vocabulary, seed=s.seed)
-    known = Sides.count(learnt, control, vocabulary)
-    signals = find_signals(find_features(known, s.q, {kind.name: kind for kind in s.features}), known)
-    told = [tell(Sides.count(pairs, control, vocabulary), s, signals) for pairs in (before, after, fewer)]
+    told = [tell(Sides.count(pairs, control, vocabulary), s) for pairs in (before, after, fewer)]
     low, high = told[1].ci95
     outcome: Literal["passed", "failed", "underpowered"] = "underpowered"
     if high <= settings.bound:

@@ -19,12 +19,12 @@ LEAST_KEPT = 0.5
 """Share of the pairs of a topic or difficulty that is kept whatever they carry."""
 
 
-def margins(sides: Sides, settings: AuditSettings, left_out: NDArray[np.bool_]) -> NDArray[np.float64]:
+def margins(sides: Sides, settings: AuditSettings) -> NDArray[np.float64]:
     """Of each pair of the data (pairs): how clearly its chosen text is told, by a probe that has not seen its prompt.
 
-    One probe of all families; the mean over repeats. `left_out` (features): error signals.
+    One probe of all families; the mean over repeats.
     """
-    (values,) = scale_together([sides.data.difference[:, np.flatnonzero(~left_out)]], settings.columns)
+    (values,) = scale_together([sides.data.difference], settings.columns)
     rows = Rows(values, sides.data.prompts)
     learnt = rows.count - math.ceil(rows.count / settings.folds)
     return score_pairs(rows, folds=settings.folds, repeats=settings.repeats, train_prompts=learnt, seed=settings.seed)

@@ -13,8 +13,7 @@ FeatureClass = Literal["artefact", "error_signal", "unattributed"]
 
 
 class Probe(Record):
-    """How well one family of features tells chosen from rejected. Error signals are left out, with n-grams that hold
-    one: a probe on them would count the mistakes themselves, of which a control with lucky answers has fewer."""
+    """How well one family of features tells chosen from rejected."""
 
     accuracy: float
     """Out of fold, mean over prompts; 0.5 is chance."""
@@ -30,10 +29,6 @@ class Probe(Record):
     """Of the null that chosen and rejected cannot be told apart at all: from swapped data."""
     null95: float
     """95% quantile of the accuracy on swapped data."""
-    accuracy_all: float
-    """With the error signals."""
-    control_all: float | None
-    """The control's, with the error signals."""
     residual: float | None = None
     """The excess that is left without the named markers, where there are any."""
     residual_ci95: tuple[float, float] | None = None

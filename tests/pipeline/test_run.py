@@ -74,7 +74,7 @@ def test_recorded_gsm8k_agrees_with_every_label_and_pairs_every_mistake(tmp_path
 
     assert summary.mistakes == summary.wrong == len(loaded.pairs)
     assert summary.kept + sum(summary.dropped.values()) == summary.mistakes
-    assert set(summary.dropped) <= {"identical_text", "repeated_mistake"}
+    assert set(summary.dropped) <= {"identical_text", "repeated_mistake", "gold_first"}
     rows = read_dataset(tmp_path / "gsm8k_recorded")
     assert len(rows) == summary.kept
     assert not any("<<" in row[side][0]["content"] for row in rows for side in ("chosen", "rejected"))

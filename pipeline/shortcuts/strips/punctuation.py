@@ -21,7 +21,9 @@ WORDS = r"(?:which|that|this|it|so|and|but|or|we|they|he|she|i|because|then|not|
 """What goes on behind a dash that is no minus."""
 FULL = dict(zip(",;:!?()", "，；：！？（）", strict=True))
 HALF = {full: half for half, full in FULL.items()}
-OPERATION = re.compile(r"(?P<way>tight|spaced|uneven) (?P<sign>[-+*/=×÷])")
+OPERATORS = "-+*/=×÷"
+WAYS = {"tight operators": "()", "spaced operators": "( )", "uneven operators": "( ?)"}
+"""What stands on either side of an operator."""
 LEFT, RIGHT = rf"(?<=[\d)\]}}%{VEIL}])", rf"(?=[\d(\[{{$\\{VEIL}-])"
 SIDE = re.compile(rf"[\d.,()$%+*/×÷xX= {VEIL}-]{{0,80}}")
 """What an equation is written in, forwards or backwards."""
@@ -118,8 +120,7 @@ class Settings(StripSettings):
     def handles(self, marker: Marker) -> bool:
         name = _name(marker)
         product = name.startswith("multiplied by ") and self.times is not None and not name.endswith(self.times)
-        operation = OPERATION.fullmatch(name) is not None or name == "indented line"
-        return product or operation or any(name in rule.names for rule in RULES)
+        return product or name in WAYS or name == "indented line" or any(name in rule.names for rule in RULES)
 
     def apply(self, text: str, markers: Sequence[Marker]) -> str:
         names = {_name(marker) for marker in markers}
@@ -138,8 +139,8 @@ def _apply(names: Sequence[str], times: str | None, text: str) -> str:
         if rule.names.intersection(names):
             text = edit(text, _replace(rule, veil(text)))
     for name in names:
-        if operation := OPERATION.fullmatch(name):
-            text = edit(text, _respace(veil(text), operation["sign"], operation["way"]))
+        if name in WAYS:
+            text = edit(text, _respace(veil(text), name))
         elif name.startswith("multiplied by ") and times:
             text = edit(text, _multiply(veil(text), name[-1], times))
         elif name == "indented line":
@@ -154,16 +155,15 @@ def _replace(rule: Rule, veiled: str) -> Iterator[tuple[int, int, str]]:
             yield found.start(), found.end(), new
 
 
-def _respace(veiled: str, sign: str, way: str) -> Iterator[tuple[int, int, str]]:
-    """The edits that take blanks from around an operator where they are the habit, and put them there else."""
-    blanks = {"tight": "()()", "spaced": "( )( )", "uneven": "( ?)( ?)"}[way]
-    before, after = blanks[: len(blanks) // 2], blanks[len(blanks) // 2 :]
-    for found in re.finditer(f"{LEFT}{before}{re.escape(sign)}{after}{RIGHT}", veiled):
-        if way == "uneven" and found[1] == found[2]:
+def _respace(veiled: str, way: str) -> Iterator[tuple[int, int, str]]:
+    """The edits that take the blanks from around operators where they are the habit, and put them there else."""
+    tighten, blanks = way.startswith("spaced"), WAYS[way]
+    for found in re.finditer(f"{LEFT}{blanks}([{OPERATORS}]){blanks}{RIGHT}", veiled):
+        before, sign, after = found.groups()
+        if way.startswith("uneven") and before == after:
             continue
-        if way != "spaced" and sign in "-/" and not _computes(veiled, found):
-            continue
-        yield found.start(), found.end(), sign if way == "spaced" else f" {sign} "
+        if tighten or sign not in "-/" or _computes(veiled, found):
+            yield found.start(), found.end(), sign if tighten else f" {sign} "
 
 
 def _computes(veiled: str, found: re.Match[str]) -> bool:

@@ -45,7 +45,8 @@ TALK = re.compile(
 )
 """Talk about the solving, which a solution can do without."""
 SPEAKS = re.compile(
-    r"\b(?:i|we|us|our|my|me|you|your|here|this|these|it|that['’]s|there you|enjoy|good luck|well done|note|remember)\b"
+    r"\b(?:i|we|us|our|my|me|you|your|here|enjoy|good luck|well done|note|remember"
+    r"|this (?:simplifies|completes|concludes|confirms|shows|gives|means|is (?:how|why|what|it)))\b"
     r"|我|你|咱|大家|这样|这就|以上|如上|如下|以下|下面|加油|注意",
     re.IGNORECASE,
 )
@@ -101,7 +102,7 @@ BEGINS = re.compile(
 ORDER = re.compile(r"(?:(?:and|so|now|then|first|next|finally|okay|well) )+")
 MOST = 12
 """Words or Han characters of an insert."""
-COMMA = re.compile(r",(?=\s)|[，、]|[:：]")
+COMMA = re.compile(r",(?=[\s*_])|[，、:：]")
 TITLE = re.compile(
     r"(?:(?:my|the|a|our) )?(?:(?:detailed|full|complete|step[- ]by[- ]step) )?"
     r"(?:solution|reasoning|explanation|thoughts?|analysis|working)|解答?|解析|解题过程|分析|思路|推理",
@@ -146,7 +147,7 @@ def _remove(text: str, phrase: str) -> str:
     for place in places:
         for sentence in sentences[bisect_right(ends, place[0]) : bisect_left(starts, place[1])]:
             if span := _find_whole(veiled, sentence, place):
-                if whole and not veiled[whole[-1][1] : span[0]].strip(" \t"):
+                if whole and not veiled[whole[-1][1] : span[0]].strip():
                     whole[-1] = (whole[-1][0], span[1])
                 else:
                     whole.append(span)
@@ -158,9 +159,11 @@ def _remove(text: str, phrase: str) -> str:
 def _find_whole(veiled: str, sentence: tuple[int, int], place: tuple[int, int]) -> tuple[int, int] | None:
     """The part of a sentence to remove where a phrase is all that it says."""
     start, end = sentence
-    told = veiled[start:end]
-    core, core_end = _lead(veiled, start, end), start + len(told.rstrip(TAIL))
-    if place[0] > core or place[1] < core_end:
+    core = _lead(veiled, start, end)
+    if place[0] > core:
+        return None
+    core_end = start + len(veiled[start:end].rstrip(TAIL))
+    if place[1] < core_end:
         return None
     block = BLOCK.match(veiled, start, end)
     begins = veiled[veiled.rfind("\n", 0, start) + 1 : start].isspace() or start == 0 or veiled[start - 1] == "\n"
@@ -184,7 +187,8 @@ def _find_part(veiled: str, sentence: tuple[int, int], place: tuple[int, int]) -
     start, end = sentence
     core = _lead(veiled, start, end)
     if place[0] <= core < place[1]:
-        commas = [found.end() for found in COMMA.finditer(veiled, core, min(end, place[1] + 1))]
+        last = min(end, place[1] + 1)
+        commas = [found.end() for found in COMMA.finditer(veiled, core, last + 1) if found.end() <= last]
         if commas and _is_insert(veiled[core : commas[-1]]) and _is_balanced(veiled[core : commas[-1]]):
             mark = MARKED.search(veiled, start, core)
             width = len(mark[0]) if mark else 0
