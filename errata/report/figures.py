@@ -1,4 +1,4 @@
-"""The audit's figures, as plotly reads them. Colours are variables of the style sheet, so that dark mode has its own."""
+"""The audit's figures, as plotly reads them. Colours are variables of the style sheet: dark mode has its own."""
 
 from __future__ import annotations
 
@@ -59,7 +59,12 @@ def plot_intervals(series: Sequence[Series], *, bound: float, axis: str) -> dict
                     "thickness": 2,
                     "width": 5,
                 },
-                "marker": {"color": one.color, "symbol": one.symbol, "size": 10, "line": {"width": 2, "color": one.color}},
+                "marker": {
+                    "color": one.color,
+                    "symbol": one.symbol,
+                    "size": 10,
+                    "line": {"width": 2, "color": one.color},
+                },
                 "hovertext": [f"{name}<br>{text}" for name, text in zip(names, told, strict=True)],
                 "hoverinfo": "text",
             }
@@ -85,7 +90,9 @@ def plot_intervals(series: Sequence[Series], *, bound: float, axis: str) -> dict
 def plot_excess(audit: Audit, before: Audit | None, *, bound: float) -> dict[str, Any]:
     """The excess of every probe, with what is left of it without the markers."""
     series = []
-    audits = [(audit, "", "--after")] if before is None else [(before, "before", "--before"), (audit, "after", "--after")]
+    audits = (
+        [(audit, "", "--after")] if before is None else [(before, "before", "--before"), (audit, "after", "--after")]
+    )
     for one, when, color in audits:
         left = {
             family: (probe.residual, *probe.residual_ci95)
@@ -102,7 +109,9 @@ def plot_excess(audit: Audit, before: Audit | None, *, bound: float) -> dict[str
 
 def plot_accuracy(audit: Audit, before: Audit | None) -> dict[str, Any]:
     """How often the probes tell chosen from rejected: in the data, in the control, and in swapped data."""
-    audits = [(audit, "", "--after")] if before is None else [(before, "before", "--before"), (audit, "after", "--after")]
+    audits = (
+        [(audit, "", "--after")] if before is None else [(before, "before", "--before"), (audit, "after", "--after")]
+    )
     families = list(dict.fromkeys(family for one, *_ in audits for family in one.probes))
     traces: list[dict[str, Any]] = []
     for number, (one, when, color) in enumerate(audits):
@@ -118,7 +127,11 @@ def plot_accuracy(audit: Audit, before: Audit | None) -> dict[str, Any]:
                 "name": "swapped data, 95% of draws",
                 "line": {"color": "--null", "width": 12},
                 "showlegend": not number,
-                "hovertext": [f"{n}<br>swapped: up to {percent(p.null95)}" for n, (_, p) in zip(names, probes, strict=True) for _ in range(3)],
+                "hovertext": [
+                    f"{n}<br>swapped: up to {percent(p.null95)}"
+                    for n, (_, p) in zip(names, probes, strict=True)
+                    for _ in range(3)
+                ],
                 "hoverinfo": "text",
             }
         )
@@ -136,7 +149,9 @@ def plot_accuracy(audit: Audit, before: Audit | None) -> dict[str, Any]:
                         "size": 11,
                         "line": {"width": 2, "color": color},
                     },
-                    "hovertext": [f"<b>{n}</b>, {label}<br>{percent(s or 0)}" for n, s in zip(names, shares, strict=True)],
+                    "hovertext": [
+                        f"<b>{n}</b>, {label}<br>{percent(s or 0)}" for n, s in zip(names, shares, strict=True)
+                    ],
                     "hoverinfo": "text",
                 }
             )
@@ -206,7 +221,9 @@ def plot_features(features: Sequence[Feature], reach: float) -> dict[str, Any]:
 def feature_reach(features: Sequence[Feature]) -> float:
     """The largest log-odds, in the data or in the control, with some room."""
     found = [abs(feature.log_odds) for feature in features]
-    found += [abs(log_odds(f.control_chosen, f.control_rejected or 0)) for f in features if f.control_chosen is not None]
+    found += [
+        abs(log_odds(f.control_chosen, f.control_rejected or 0)) for f in features if f.control_chosen is not None
+    ]
     return 1.08 * max([math.log(10), *found])
 
 
@@ -256,4 +273,13 @@ def _line(x: tuple[float, float], y: tuple[float, float], color: str, dash: str)
 
 
 def _box(x0: float, x1: float, y0: float, y1: float, color: str) -> dict[str, Any]:
-    return {"type": "rect", "layer": "below", "x0": x0, "x1": x1, "y0": y0, "y1": y1, "fillcolor": color, "line": {"width": 0}}
+    return {
+        "type": "rect",
+        "layer": "below",
+        "x0": x0,
+        "x1": x1,
+        "y0": y0,
+        "y1": y1,
+        "fillcolor": color,
+        "line": {"width": 0},
+    }

@@ -63,14 +63,18 @@ def render_page(title: str, sections: Sequence[Section], *, head: Markup | None 
         from plotly.offline import get_plotlyjs
 
         scripts.insert(0, get_plotlyjs())
-    return templates().get_template("page.html.jinja").render(
-        title=visible(title),
-        head=head,
-        sections=sections,
-        style=Markup(_source("page.css")),  # noqa: S704 - ours
-        scripts=[Markup(script) for script in scripts],  # noqa: S704 - ours and plotly's
-        data={key: script_json(value) for key, value in data.items()},
-        policy=_policy(scripts),
+    return (
+        templates()
+        .get_template("page.html.jinja")
+        .render(
+            title=visible(title),
+            head=head,
+            sections=sections,
+            style=Markup(_source("page.css")),  # noqa: S704 - ours
+            scripts=[Markup(script) for script in scripts],  # noqa: S704 - ours and plotly's
+            data={key: script_json(value) for key, value in data.items()},
+            policy=_policy(scripts),
+        )
     )
 
 

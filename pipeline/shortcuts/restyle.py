@@ -74,13 +74,13 @@ async def restyle(
         params = params.model_copy(update={"json_schema": reply_schema("solution")})
     shown = tuple(examples[:EXAMPLES])
     messages = [Message(role="user", content=_fill(prompt, question, text, shown, form))]
-    used, written, fault = Usage(), None, ""
+    used, written, fault, asked = Usage(), None, "", 0
 
     def end(text: str | None, failure: str | None) -> Restyled:
         told: dict[str, Any] = {"text": text, "failure": failure, "completion": written, "usage": used}
-        return Restyled(**told, prompt_hash=prompt.hash, repaired=len(messages) > 1)
+        return Restyled(**told, prompt_hash=prompt.hash, repaired=asked > 0)
 
-    for _ in range(1 + repairs):
+    for asked in range(1 + repairs):
         try:
             (written,) = await engine.complete(messages, params=params)
         except RequestFailed as error:
@@ -106,7 +106,7 @@ def _fill(prompt: Prompt, question: str, text: str, shown: Sequence[str], form: 
     filled = prompt.fill(problem, **values)
     if form != "plain" and (field := "<solution>" if form == "tagged" else '"solution"') not in filled:
         raise ConfigError(f"prompt {prompt.path}: must ask for {field}, which is what is read")
-    if not fault and text not in filled:
+    if not fault and text.strip() not in filled:
         raise ConfigError(f"prompt {prompt.path}: does not show the solution: {{{{ solution }}}}")
     return filled
 

@@ -139,3 +139,23 @@ def test_the_chinese_prompts_ask_for_what_is_read() -> None:
         gold_guided.Settings(teacher="t", reply="json"),
     ):
         rung.check(Needs(prompts, example, engine, {"t": engine}))
+
+
+def test_a_filter_and_a_feature_of_ones_own_are_used_by_the_audit(checkout: Path) -> None:
+    (checkout / "pipeline" / "filters" / "shouting.py").write_text(block("python", 'Literal["shouting"]'))
+    features = checkout / "pipeline" / "shortcuts" / "features"
+    (features / "questions.py").write_text(block("python", 'Literal["questions"]'))
+    words = "apples pears nuts eggs boxes cards coins pens".split()
+    texts = [f"We count the {words[i % 8]} and the {words[i // 8]}." for i in range(64)]
+    rows = [
+        {"prompt": f"How many in {i}?", "chosen": f"What is asked? {text}", "rejected": text}
+        for i, text in enumerate(texts)
+    ]
+    rows[0]["chosen"] = rows[0]["chosen"].upper()
+    (checkout / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_config(checkout, audit={"features": ["questions"]}, filters=["shouting"])
+    result = errata(checkout, "audit", "pairs.jsonl", "--config", "run.yaml", "--json")
+    assert result.returncode == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert told["leaks_by_rule"] == {"shouting": 1}
+    assert [(f["kind"], f["feature"], f["chosen"]) for f in told["features"]] == [("questions", "a question", 64)]

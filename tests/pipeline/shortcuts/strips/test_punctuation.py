@@ -154,7 +154,7 @@ def test_stripping_twice_is_stripping_once(pieces: list[str], features: set[str]
 
 def test_real_solutions_keep_numbers_formulas_and_answers(shared_data: Path) -> None:
     lines = (shared_data / "gsm8k" / "example_model_solutions.jsonl").read_text(encoding="utf-8").splitlines()
-    texts = [json.loads(line)["175b_verification"]["solution"] for line in lines]
+    texts = [json.loads(line)["175b_verification"]["solution"] for line in lines[::4]]
     for name in (
         "line ends in .",
         "’",

@@ -170,9 +170,9 @@ def test_real_solutions_keep_numbers_formulas_and_answers(shared_data: Path) -> 
     math = (shared_data / "math_attempts" / "attempts.jsonl").read_text(encoding="utf-8").splitlines()
     school = (shared_data / "gsm8k" / "example_model_solutions.jsonl").read_text(encoding="utf-8").splitlines()
     texts = [json.loads(line)["responses"][0] for line in math]
-    texts += [json.loads(line)["ground_truth"] for line in school]
+    texts += [json.loads(line)["ground_truth"] for line in school[::4]]
     changed = [(text, after) for text in texts for head in HEADS if (after := strip(text, head)) != text]
-    assert len(changed) > 300
+    assert len(changed) > 200
     assert [why for text, after in changed if (why := same_reasoning(text, after))] == []
 
 

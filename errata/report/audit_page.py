@@ -1,0 +1,248 @@
+"""The audit as sections of a page: the verdict first, then its grounds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from errata.report.figures import (
+    CLASSES,
+    Series,
+    feature_reach,
+    plot_accuracy,
+    plot_excess,
+    plot_features,
+    plot_intervals,
+)
+from errata.report.page import Section, templates, write_page
+from errata.report.tables import Facet, Table
+from errata.report.wording import p_text, ratio
+from errata.ui import listed
+from pipeline.shortcuts.records import Audit, FeatureClass, Verdict
+from pipeline.shortcuts.settings import AuditSettings
+
+if TYPE_CHECKING:
+    from pipeline.clean import Cleaned
+
+BOUND: float = AuditSettings.model_fields["bound"].default
+HEADLINES: dict[Verdict, str] = {
+    "clean": "Nothing beyond right and wrong tells the chosen texts from the rejected ones.",
+    "marker": "A few habits give the chosen texts away. DPO would learn them instead of the corrections.",
+    "diffuse": "The chosen texts have another author throughout, and DPO would learn the author.",
+    "underpowered": "There are too few prompts to say whether more than right and wrong tells the texts apart.",
+}
+MEANINGS: dict[FeatureClass, str] = {
+    "artefact": "One side has it more often, and further than the control: an author's habit, which DPO would learn.",
+    "unattributed": "One side has it more often. Whether that is the author or the mistakes, cannot be shown.",
+    "error_signal": "The student's own right and wrong texts differ in it, too: it comes with the mistakes, and stays.",
+}
+OUTCOMES = {
+    "passed": "The upper bound of the excess after the repair is within the bound.",
+    "failed": "After the repair the chosen texts can still be told: the lower bound of the excess is above 0.",
+    "underpowered": "The held-out prompts are too few to tell either way.",
+}
+TERMS = (
+    ("Control", "Pairs of the student's own right and wrong texts. Right and wrong reasoning read differently by "
+    "themselves; what counts is what the data show beyond that."),
+    ("Accuracy", "How often a probe picks the chosen text of prompts that it was not trained on. 50% is chance."),
+    ("Excess", "Accuracy in the data less that in the control; without a control, less 50%."),
+    ("p", "One-sided, of the null that there is no excess."),
+    ("p, swapped", "Of the null that chosen and rejected cannot be told apart at all, from data with the two swapped "
+    "at random."),
+    ("q", "Expected share of false ones among the features with this or a smaller value (Benjamini–Hochberg)."),
+    ("Chosen : rejected", "Prompts whose chosen texts have more of a feature, and prompts whose rejected texts have."),
+    ("Log-odds", "Of chosen against rejected votes, smoothed: above 0 where chosen texts have more."),
+    ("⏎, · and ▒", "A line end, a character that cannot be shown, and a masked number or answer."),
+)  # fmt: skip
+
+
+def write_audit_page(
+    file: Path,
+    audit: Audit,
+    *,
+    title: str,
+    cleaned: Cleaned | None = None,
+    before: Audit | None = None,
+    bound: float = BOUND,
+) -> None:
+    """Write the page of an audit; with `before` and `cleaned`, of a repair: `audit` is then the one after.
+
+    `bound`: the excess that was small enough for `clean`.
+    """
+    head = Markup('<p class="kicker">Shortcut audit</p>\n<h1>{}</h1>\n').format(templates().filters["visible"](title))
+    write_page(file, title, audit_sections(audit, cleaned=cleaned, before=before, bound=bound), head=head)
+
+
+def audit_sections(
+    audit: Audit, *, cleaned: Cleaned | None = None, before: Audit | None = None, bound: float = BOUND
+) -> list[Section]:
+    """The sections, as `write_audit_page` has them."""
+    sections = [
+        verdict_section(audit, before, cleaned),
+        markers_section(audit, before),
+        probes_section(audit, before, bound),
+        features_section(audit, before),
+        findings_section(audit),
+        power_section(audit),
+    ]
+    if cleaned is not None:
+        sections.insert(1, repair_section(cleaned, bound))
+    return [*sections, notes_section(audit, before, cleaned)]
+
+
+def verdict_section(audit: Audit, before: Audit | None, cleaned: Cleaned | None) -> Section:
+    """The verdict, its grounds, what to do, and how much was looked at."""
+    advice = audit.advice.split("`")
+    body = _fill("verdict", audit, before, cleaned, HEADLINES[audit.verdict], advice)
+    return Section("audit-verdict", "Verdict", body)
+
+
+def markers_section(audit: Audit, before: Audit | None) -> Section:
+    """What gives texts away, with its share of the pairs."""
+    return Section("audit-markers", "What gives texts away", _fill("markers", audit, before))
+
+
+def probes_section(audit: Audit, before: Audit | None, bound: float) -> Section:
+    """How well probes tell chosen from rejected."""
+    audits = [(when, one) for when, one in _audits(audit, before) if one.probes]
+    left = any(probe.residual is not None for _, one in audits for probe in one.probes.values())
+    body = _fill("probes", audit, audits, left, bound)
+    figures = {}
+    if audits:
+        figures["audit-excess"] = plot_excess(audit, before, bound=bound)
+        figures["audit-accuracy"] = plot_accuracy(audit, before)
+    return Section("audit-probes", "How well a probe tells them apart", body, figures)
+
+
+def features_section(audit: Audit, before: Audit | None) -> Section:
+    """Features that one side has more often, by class."""
+    audits = [(when, one) for when, one in _audits(audit, before) if one.features]
+    found = [feature for _, one in audits for feature in one.features]
+    plots = [(f"audit-plane-{when.lower() or 'now'}", when) for when, _ in audits]
+    reach = feature_reach(found)
+    figures = {key: plot_features(one.features, reach) for (key, _), (_, one) in zip(plots, audits, strict=True)}
+    counted = {
+        "compared": any(feature.control_chosen is not None for feature in found),
+        "lines": [_counted(when, one) for when, one in _audits(audit, before)],
+    }
+    classes = [(CLASSES[name].capitalize(), meaning) for name, meaning in MEANINGS.items()]
+    body = _fill("features", audits, plots, classes, counted)
+    tables = {"audit-features": _feature_table(audits)} if audits else {}
+    return Section("audit-features-section", "Features that one side has more often", body, figures, tables)
+
+
+def _feature_table(audits: Sequence[tuple[str, Audit]]) -> Table:
+    both = len(audits) > 1
+    rows = [
+        (
+            f.feature,
+            *((when,) if both else ()),
+            f.class_,
+            f.kind,
+            (ratio(f.chosen, f.rejected), f.chosen - f.rejected),
+            ("", 0.0)
+            if f.control_chosen is None
+            else (ratio(f.control_chosen, f.control_rejected or 0), f.control_chosen - (f.control_rejected or 0)),
+            (f"{f.log_odds:+.2f}".replace("-", "−"), f.log_odds),
+            (p_text(f.q_value), f.q_value),
+            ("", 2.0) if f.p_control is None else (p_text(f.p_control), f.p_control),
+        )
+        for when, one in audits
+        for f in one.features
+    ]
+    numbers = ("chosen : rejected", "control", "log-odds", "q", "p, control")
+    there = Counter(feature.class_ for feature in audits[-1][1].features)
+    names = {
+        name: title for name, title in CLASSES.items() if any(f.class_ == name for _, a in audits for f in a.features)
+    }
+    facets = [Facet("class", names, next((name for name in CLASSES if there[name]), None))]
+    if both:
+        facets.insert(0, Facet("when", {when: when for when, _ in audits}, audits[-1][0]))
+    columns = ("feature", *(("when",) if both else ()), "class", "kind", *numbers)
+    return Table(columns, rows, facets, numbers)
+
+
+def _counted(when: str, audit: Audit) -> str:
+    shown = Counter(feature.class_ for feature in audit.features)
+    told = [
+        f"{CLASSES[name]} {audit.features_significant[name]:,}"
+        + (f" (the first {shown[name]:,} are listed)" if shown[name] < audit.features_significant[name] else "")
+        for name in CLASSES
+        if audit.features_significant.get(name)
+    ]
+    start = f"{when}: " if when else ""
+    return f"{start}{audit.features_tested:,} features tested; {', '.join(told) or 'none differs'}."
+
+
+def findings_section(audit: Audit) -> Section:
+    """What filters found in single pairs: by rule, then row by row."""
+    rules = []
+    for name, findings in audit.leaks_by_rule.items():
+        of_rule = [leak for leak in audit.leaks if leak.finding.rule == name]
+        actions = ", ".join(dict.fromkeys(leak.finding.action for leak in of_rule))
+        rules.append(
+            {"name": name, "findings": findings, "pairs": len({leak.pair for leak in of_rule}), "actions": actions}
+        )
+    body = _fill("findings", audit, rules)
+    rows = [
+        (
+            leak.finding.reason,
+            leak.finding.rule,
+            leak.pair,
+            ("", -1.0) if leak.finding.span is None else ("{:,}–{:,}".format(*leak.finding.span), leak.finding.span[0]),
+            ("", -1.0) if leak.finding.score is None else (f"{leak.finding.score:.3g}", leak.finding.score),
+            leak.finding.action,
+        )
+        for leak in audit.leaks
+    ]
+    facet = Facet("rule", {name: f"{name} {count:,}" for name, count in audit.leaks_by_rule.items()})
+    table = Table(("reason", "rule", "pair", "characters", "score", "action"), rows, (facet,), ("characters", "score"))
+    return Section(
+        "audit-findings-section", "Findings in single pairs", body, {}, {"audit-findings": table} if rules else {}
+    )
+
+
+def power_section(audit: Audit) -> Section:
+    """What data of this size can show."""
+    return Section("audit-power", "What would be found", _fill("power", audit))
+
+
+def repair_section(cleaned: Cleaned, bound: float) -> Section:
+    """What a repair did, and what held-out prompts say of it."""
+    c = cleaned.certificate
+    told = {"before": c.before, "after": c.after, "as many dropped at random": c.random_drop}
+    done: dict[str, Any] = {
+        "changed": f"Changed: {listed(cleaned.changed)}."
+        if any(cleaned.changed.values())
+        else "Nothing had to be changed.",
+        "filtered": listed(cleaned.filtered),
+        "rows": listed(cleaned.rows),
+        "told": list(told.items()),
+    }
+    body = _fill("repair", cleaned, done, OUTCOMES[c.outcome])
+    beyond = "chance" if c.after.control is None else "the control"
+    series = Series("excess", "--after", "circle", {name: (one.excess, *one.ci95) for name, one in told.items()})
+    figure = plot_intervals([series], bound=bound, axis=f"held-out accuracy beyond {beyond}")
+    return Section("audit-repair", "The repair and its certificate", body, {"audit-certificate": figure})
+
+
+def notes_section(audit: Audit, before: Audit | None, cleaned: Cleaned | None) -> Section:
+    """What limits the audit, and what its words mean."""
+    lines = [*(before.notes if before else ()), *audit.notes, *(cleaned.notes if cleaned else ())]
+    told = [f"{line[:1].upper()}{line[1:]}." for line in dict.fromkeys(lines)]
+    return Section("audit-notes", "Notes", _fill("notes", told, TERMS))
+
+
+def _audits(audit: Audit, before: Audit | None) -> list[tuple[str, Audit]]:
+    return [("", audit)] if before is None else [("Before", before), ("After", audit)]
+
+
+def _fill(macro: str, *values: object) -> Markup:
+    """A section's body: one macro of the template."""
+    module: Any = templates().get_template("audit.html.jinja").module
+    filled: Markup = getattr(module, macro)(*values)
+    return filled
