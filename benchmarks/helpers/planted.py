@@ -52,16 +52,9 @@ def make_artefacts(fillers: Sequence[str]) -> tuple[Artefact, ...]:
         sentence("phrase", "Carrying this over to the next part.", _put_within, ("carrying", "part")),
         sentence("opener", "Let us think step by step and be careful.", _put_first, ("us", "think", "step", "careful")),
         sentence("closing phrase", "I have checked every step.", _put_last, ("checked", "step")),
-        Artefact(
-            "length padding", False, _Pad(fillers), _names("characters chars words sentences lines tokens length")
-        ),
-        Artefact(
-            "markdown",
-            True,
-            _mark_down,
-            _names("bold bullet bullets list lists markdown emphasis", "**", "\n-"),
-        ),
-        Artefact("punctuation habit", True, _exclaim, _names("exclamation exclamations", "!")),
+        Artefact("length padding", False, _Pad(fillers), _is_length),
+        Artefact("markdown", True, _mark_down, _names("bold bullet", "**", "\n-", "⏎-", "^ -")),
+        Artefact("punctuation habit", True, _exclaim, _names("", "!")),
         Artefact("hint leak", True, _leak, _shares_words("The answer is", ("answer",))),
         Artefact(
             "Chinese phrase", True, _insert("首先我们来分析题目。", _put_first), _shares_chinese("首先我们来分析题目。")
@@ -206,20 +199,15 @@ def _shares_words(planted: str, telling: Sequence[str]) -> Find:
     runs = set(itertools.pairwise(words)) - COMMON
 
     def is_found(kind: str, feature: str, phrase: str | None) -> bool:
-        for text in (feature, phrase or ""):
-            seen = WORD.findall(text.lower())
-            if not runs.isdisjoint(itertools.pairwise(seen)) or not set(telling).isdisjoint(seen):
-                return True
-            if "char" in kind and len(text.strip()) > 4 and text.strip().lower() in planted.lower():
-                return True
-        return False
+        seen = [WORD.findall(text.lower()) for text in (feature, phrase or "")]
+        return any(runs & set(itertools.pairwise(those)) or set(telling) & set(those) for those in seen)
 
     return is_found
 
 
 def _shares_chinese(planted: str) -> Find:
     runs = {planted[i : i + 2] for i in range(len(planted) - 1)}
-    by_name = _names("chinese zh cjk han")
+    by_name = _names("han")
 
     def is_found(kind: str, feature: str, phrase: str | None) -> bool:
         return by_name(kind, feature, None) or any(run in text for text in (feature, phrase or "") for run in runs)
@@ -236,8 +224,7 @@ def _names(words: str, *signs: str) -> Find:
 
 
 def _is_length(kind: str, feature: str, phrase: str | None) -> bool:
-    units = {"length", "characters", "chars", "words", "tokens", "lines", "sentences", "steps"}
-    return "length" in kind or not units.isdisjoint(WORD.findall(feature.lower()))
+    return kind == "lengths" or feature == "\n"
 
 
 def check(contrasts: Sequence[Contrast], artefacts: Sequence[Artefact]) -> None:

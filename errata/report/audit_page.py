@@ -73,8 +73,8 @@ def write_audit_page(
 
     `bound`: the excess that was small enough for `clean`.
     """
-    head = Markup('<p class="kicker">Shortcut audit</p>\n<h1>{}</h1>\n').format(templates().filters["visible"](title))
-    write_page(file, title, audit_sections(audit, cleaned=cleaned, before=before, bound=bound), head=head)
+    sections = audit_sections(audit, cleaned=cleaned, before=before, bound=bound)
+    write_page(file, title, sections, kicker="Shortcut audit")
 
 
 def audit_sections(
@@ -98,12 +98,12 @@ def verdict_section(audit: Audit, before: Audit | None, cleaned: Cleaned | None)
     """The verdict, its grounds, what to do, and how much was looked at."""
     advice = audit.advice.split("`")
     body = _fill("verdict", audit, before, cleaned, HEADLINES[audit.verdict], advice)
-    return Section("audit-verdict", "Verdict", body)
+    return Section("audit-verdict", "Verdict", "Verdict", body)
 
 
 def markers_section(audit: Audit, before: Audit | None) -> Section:
     """What gives texts away, with its share of the pairs."""
-    return Section("audit-markers", "What gives texts away", _fill("markers", audit, before))
+    return Section("audit-markers", "What gives texts away", "Markers", _fill("markers", audit, before))
 
 
 def probes_section(audit: Audit, before: Audit | None, bound: float) -> Section:
@@ -115,7 +115,7 @@ def probes_section(audit: Audit, before: Audit | None, bound: float) -> Section:
     if audits:
         figures["audit-excess"] = plot_excess(audit, before, bound=bound)
         figures["audit-accuracy"] = plot_accuracy(audit, before)
-    return Section("audit-probes", "How well a probe tells them apart", body, figures)
+    return Section("audit-probes", "How well a probe tells them apart", "Probes", body, figures)
 
 
 def features_section(audit: Audit, before: Audit | None) -> Section:
@@ -131,8 +131,8 @@ def features_section(audit: Audit, before: Audit | None) -> Section:
     }
     classes = [(CLASSES[name].capitalize(), meaning) for name, meaning in MEANINGS.items()]
     body = _fill("features", audits, plots, classes, counted)
-    tables = {"audit-features": _feature_table(audits)} if audits else {}
-    return Section("audit-features-section", "Features that one side has more often", body, figures, tables)
+    tables = {"audit-feature-table": _feature_table(audits)} if audits else {}
+    return Section("audit-features", "Features that one side has more often", "Features", body, figures, tables)
 
 
 def _feature_table(audits: Sequence[tuple[str, Audit]]) -> Table:
@@ -155,13 +155,11 @@ def _feature_table(audits: Sequence[tuple[str, Audit]]) -> Table:
         for f in one.features
     ]
     numbers = ("chosen : rejected", "control", "log-odds", "q", "p, control")
-    there = Counter(feature.class_ for feature in audits[-1][1].features)
-    names = {
-        name: title for name, title in CLASSES.items() if any(f.class_ == name for _, a in audits for f in a.features)
-    }
-    facets = [Facet("class", names, next((name for name in CLASSES if there[name]), None))]
+    there = {f.class_ for _, one in audits for f in one.features}
+    names: dict[str, str] = {name: title for name, title in CLASSES.items() if name in there}
+    facets = [Facet("class", names, next(iter(names), None))]
     if both:
-        facets.insert(0, Facet("when", {when: when for when, _ in audits}, audits[-1][0]))
+        facets.insert(0, Facet("when", {when: when for when, _ in audits}))
     columns = ("feature", *(("when",) if both else ()), "class", "kind", *numbers)
     return Table(columns, rows, facets, numbers)
 
@@ -180,61 +178,61 @@ def _counted(when: str, audit: Audit) -> str:
 
 def findings_section(audit: Audit) -> Section:
     """What filters found in single pairs: by rule, then row by row."""
-    rules = []
-    for name, findings in audit.leaks_by_rule.items():
-        of_rule = [leak for leak in audit.leaks if leak.finding.rule == name]
-        actions = ", ".join(dict.fromkeys(leak.finding.action for leak in of_rule))
-        rules.append(
-            {"name": name, "findings": findings, "pairs": len({leak.pair for leak in of_rule}), "actions": actions}
-        )
-    body = _fill("findings", audit, rules)
-    rows = [
-        (
-            leak.finding.reason,
-            leak.finding.rule,
-            leak.pair,
-            ("", -1.0) if leak.finding.span is None else ("{:,}–{:,}".format(*leak.finding.span), leak.finding.span[0]),
-            ("", -1.0) if leak.finding.score is None else (f"{leak.finding.score:.3g}", leak.finding.score),
-            leak.finding.action,
-        )
-        for leak in audit.leaks
+    pairs: dict[str, set[str]] = {name: set() for name in audit.leaks_by_rule}
+    actions: dict[str, set[str]] = {name: set() for name in audit.leaks_by_rule}
+    for leak in audit.leaks:
+        pairs.setdefault(leak.finding.rule, set()).add(leak.pair)
+        actions.setdefault(leak.finding.rule, set()).add(leak.finding.action)
+    rules = [
+        (name, ", ".join(sorted(actions[name])), audit.leaks_by_rule.get(name, 0), len(found))
+        for name, found in pairs.items()
     ]
-    facet = Facet("rule", {name: f"{name} {count:,}" for name, count in audit.leaks_by_rule.items()})
-    table = Table(("reason", "rule", "pair", "characters", "score", "action"), rows, (facet,), ("characters", "score"))
-    return Section(
-        "audit-findings-section", "Findings in single pairs", body, {}, {"audit-findings": table} if rules else {}
-    )
+    body = _fill("findings", audit, rules)
+    tables = {"audit-finding-table": _finding_table(audit)} if audit.leaks else {}
+    return Section("audit-findings", "Findings in single pairs", "Findings", body, {}, tables)
+
+
+def _finding_table(audit: Audit) -> Table:
+    rows = []
+    for leak in audit.leaks:
+        found = leak.finding
+        span = ("", -1.0) if found.span is None else (f"{found.span[0]:,}–{found.span[1]:,}", float(found.span[0]))
+        score = ("", -1.0) if found.score is None else (f"{found.score:.3g}", found.score)
+        rows.append((found.reason, found.rule, leak.pair, span, score, found.action))
+    rules = {name: f"{name} {count:,}" for name, count in audit.leaks_by_rule.items()}
+    columns = ("reason", "rule", "pair", "characters", "score", "action")
+    return Table(columns, rows, [Facet("rule", rules)], ("characters", "score"))
 
 
 def power_section(audit: Audit) -> Section:
     """What data of this size can show."""
-    return Section("audit-power", "What would be found", _fill("power", audit))
+    return Section("audit-power", "What would be found", "Power", _fill("power", audit))
 
 
 def repair_section(cleaned: Cleaned, bound: float) -> Section:
     """What a repair did, and what held-out prompts say of it."""
     c = cleaned.certificate
     told = {"before": c.before, "after": c.after, "as many dropped at random": c.random_drop}
-    done: dict[str, Any] = {
-        "changed": f"Changed: {listed(cleaned.changed)}."
-        if any(cleaned.changed.values())
-        else "Nothing had to be changed.",
+    changed = listed(cleaned.changed)
+    done = {
+        "changed": f"Changed: {changed}." if changed else "Nothing had to be changed.",
         "filtered": listed(cleaned.filtered),
         "rows": listed(cleaned.rows),
         "told": list(told.items()),
     }
     body = _fill("repair", cleaned, done, OUTCOMES[c.outcome])
     beyond = "chance" if c.after.control is None else "the control"
-    series = Series("excess", "--after", "circle", {name: (one.excess, *one.ci95) for name, one in told.items()})
+    values = {name.removeprefix("as many "): (one.excess, *one.ci95) for name, one in told.items()}
+    series = Series("excess", "--after", "circle", values)
     figure = plot_intervals([series], bound=bound, axis=f"held-out accuracy beyond {beyond}")
-    return Section("audit-repair", "The repair and its certificate", body, {"audit-certificate": figure})
+    return Section("audit-repair", "The repair and its certificate", "Repair", body, {"audit-certificate": figure})
 
 
 def notes_section(audit: Audit, before: Audit | None, cleaned: Cleaned | None) -> Section:
     """What limits the audit, and what its words mean."""
     lines = [*(before.notes if before else ()), *audit.notes, *(cleaned.notes if cleaned else ())]
     told = [f"{line[:1].upper()}{line[1:]}." for line in dict.fromkeys(lines)]
-    return Section("audit-notes", "Notes", _fill("notes", told, TERMS))
+    return Section("audit-notes", "Notes", "Notes", _fill("notes", told, TERMS))
 
 
 def _audits(audit: Audit, before: Audit | None) -> list[tuple[str, Audit]]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from errata.audit_tables import visible
 from errata.report.wording import bounds, family_name, log_odds, p_text, percent, ratio, shorten, signed
 from pipeline.shortcuts.records import Audit, Feature, FeatureClass
 
@@ -75,8 +76,8 @@ def plot_intervals(series: Sequence[Series], *, bound: float, axis: str) -> dict
     return {
         "data": traces,
         "layout": {
-            "height": 120 + (24 * max(len(series), 2) + 12) * len(rows),
-            "xaxis": {"range": [low - room, high + room], "tickformat": "+.0%", "title": {"text": axis}},
+            "height": (120 if len(series) > 1 else 80) + (20 * len(series) + 18) * len(rows),
+            "xaxis": {"range": [low - room, high + room], "tickformat": ".0%", "title": {"text": axis}},
             "yaxis": _rows([family_name(row) for row in rows]),
             "shapes": [
                 _box(low - room, bound, -0.5, len(rows) - 0.5, "--clean-soft"),
@@ -90,9 +91,9 @@ def plot_intervals(series: Sequence[Series], *, bound: float, axis: str) -> dict
 def plot_excess(audit: Audit, before: Audit | None, *, bound: float) -> dict[str, Any]:
     """The excess of every probe, with what is left of it without the markers."""
     series = []
-    audits = (
-        [(audit, "", "--after")] if before is None else [(before, "before", "--before"), (audit, "after", "--after")]
-    )
+    audits = [(audit, "", "--after")]
+    if before is not None:
+        audits = [(before, "before", "--before"), (audit, "after", "--after")]
     for one, when, color in audits:
         left = {
             family: (probe.residual, *probe.residual_ci95)
@@ -109,62 +110,61 @@ def plot_excess(audit: Audit, before: Audit | None, *, bound: float) -> dict[str
 
 def plot_accuracy(audit: Audit, before: Audit | None) -> dict[str, Any]:
     """How often the probes tell chosen from rejected: in the data, in the control, and in swapped data."""
-    audits = (
-        [(audit, "", "--after")] if before is None else [(before, "before", "--before"), (audit, "after", "--after")]
-    )
+    audits = [(audit, "", "--after")]
+    if before is not None:
+        audits = [(before, ", before", "--before"), (audit, ", after", "--after")]
     families = list(dict.fromkeys(family for one, *_ in audits for family in one.probes))
-    traces: list[dict[str, Any]] = []
+    traces = []
+    ends = [0.5]
     for number, (one, when, color) in enumerate(audits):
         shift = (number - (len(audits) - 1) / 2) * 0.36
-        y = [families.index(family) + shift for family in one.probes]
-        probes = list(one.probes.items())
-        names = [as_label(family_name(family)) for family, _ in probes]
-        null: list[float | None] = [end for _, probe in probes for end in (0.5, probe.null95, None)]
-        heights: list[float | None] = [end for at in y for end in (at, at, None)]
-        traces.append(
-            {
-                **{"type": "scatter", "mode": "lines", "x": null, "y": heights, "legendgroup": "null"},
-                "name": "swapped data, 95% of draws",
-                "line": {"color": "--null", "width": 12},
-                "showlegend": not number,
-                "hovertext": [
-                    f"{n}<br>swapped: up to {percent(p.null95)}"
-                    for n, (_, p) in zip(names, probes, strict=True)
-                    for _ in range(3)
-                ],
-                "hoverinfo": "text",
-            }
-        )
-        told = {"control": [p.control for _, p in probes], "data": [p.accuracy for _, p in probes]}
-        for what, shares in told.items():
-            if all(share is None for share in shares):
-                continue
-            label = f"{what}, {when}" if when else what
-            traces.append(
-                {
-                    **{"type": "scatter", "mode": "markers", "name": label, "x": shares, "y": y},
-                    "marker": {
-                        "color": color,
-                        "symbol": "circle" if what == "data" else "circle-open",
-                        "size": 11,
-                        "line": {"width": 2, "color": color},
-                    },
-                    "hovertext": [
-                        f"<b>{n}</b>, {label}<br>{percent(s or 0)}" for n, s in zip(names, shares, strict=True)
-                    ],
-                    "hoverinfo": "text",
-                }
-            )
-    lowest = min([0.5, *(p.accuracy for one, *_ in audits for p in one.probes.values())])
-    lowest = min([lowest, *(p.control for one, *_ in audits for p in one.probes.values() if p.control is not None)])
+        rows = {family: families.index(family) + shift for family in one.probes}
+        traces.append(_swapped(one, rows, named=not number))
+        data = {family: probe.accuracy for family, probe in one.probes.items()}
+        control = {family: probe.control for family, probe in one.probes.items() if probe.control is not None}
+        if control:
+            traces.append(_dots(f"control{when}", control, rows, color, "circle-open"))
+        traces.append(_dots(f"data{when}", data, rows, color, "circle"))
+        ends += [*data.values(), *control.values()]
     return {
         "data": traces,
         "layout": {
-            "height": 130 + (36 + 24 * len(audits)) * len(families),
-            "xaxis": {"range": [lowest - 0.03, 1.03], "tickformat": ".0%", "title": {"text": "accuracy, out of fold"}},
+            "height": 120 + (20 + 22 * len(audits)) * len(families),
+            "xaxis": {
+                "range": [min(ends) - 0.03, 1.03],
+                "tickformat": ".0%",
+                "title": {"text": "accuracy, out of fold"},
+            },
             "yaxis": _rows([family_name(family) for family in families]),
             "shapes": [_line((0.5, 0.5), (-0.5, len(families) - 0.5), "--ink-soft", "dot")],
         },
+    }
+
+
+def _swapped(audit: Audit, rows: Mapping[str, float], *, named: bool) -> dict[str, Any]:
+    """Bars from chance to what the probes reach in 95% of draws where there is nothing to learn."""
+    probes = audit.probes
+    told = {
+        family: f"{as_label(family_name(family))}<br>swapped: up to {percent(probes[family].null95)}" for family in rows
+    }
+    return {
+        **{"type": "scatter", "mode": "lines", "name": "swapped data, 95% of draws", "showlegend": named},
+        "x": [x for family in rows for x in (0.5, probes[family].null95, None)],
+        "y": [y for row in rows.values() for y in (row, row, None)],
+        "line": {"color": "--null", "width": 10},
+        "hovertext": [text for text in told.values() for _ in range(3)],
+        "hoverinfo": "text",
+    }
+
+
+def _dots(name: str, shares: Mapping[str, float], rows: Mapping[str, float], color: str, symbol: str) -> dict[str, Any]:
+    return {
+        **{"type": "scatter", "mode": "markers", "name": name},
+        "x": list(shares.values()),
+        "y": [rows[family] for family in shares],
+        "marker": {"color": color, "symbol": symbol, "size": 11, "line": {"width": 2, "color": color}},
+        "hovertext": [f"<b>{as_label(family_name(f))}</b>, {name}<br>{percent(share)}" for f, share in shares.items()],
+        "hoverinfo": "text",
     }
 
 
@@ -204,7 +204,7 @@ def plot_features(features: Sequence[Feature], reach: float) -> dict[str, Any]:
         "data": traces,
         "layout": {
             "height": 440,
-            "hovermode": "closest",
+            "showlegend": True,
             "xaxis": across,
             "yaxis": {**odds, "title": {"text": "data, chosen : rejected"}},
             "shapes": [
@@ -229,7 +229,7 @@ def feature_reach(features: Sequence[Feature]) -> float:
 
 def as_label(text: str) -> str:
     """A text that plotly shows as it is: it reads tags and entities in labels."""
-    return html.escape(text, quote=False)
+    return html.escape(visible(text), quote=False)
 
 
 def _across(feature: Feature, *, compared: bool) -> float:
@@ -250,11 +250,12 @@ def _label(same: Sequence[Feature]) -> str:
 
 
 def _odds(reach: float) -> dict[str, Any]:
-    """An axis of log-odds whose ticks are odds."""
-    tens = range(1, int(reach / math.log(10)) + 1)
-    values = [-math.log(10) * k for k in reversed(tens)] + [0.0] + [math.log(10) * k for k in tens]
-    names = [f"1 : {10**k:,}" for k in reversed(tens)] + ["even"] + [f"{10**k:,} : 1" for k in tens]
-    return {"range": [-reach, reach], "tickvals": values, "ticktext": names}
+    """An axis of log-odds whose ticks are odds; none at the very ends, where two axes meet."""
+    most = int(0.95 * reach / math.log(10))
+    powers = range(1, most + 1, 1 if most < 3 else 2)
+    ticks = {-math.log(10) * k: f"1:{10**k:,}" for k in reversed(powers)} | {0.0: "even"}
+    ticks |= {math.log(10) * k: f"{10**k:,}:1" for k in powers}
+    return {"range": [-reach, reach], "tickvals": list(ticks), "ticktext": list(ticks.values()), "tickangle": 0}
 
 
 def _rows(names: Sequence[str]) -> dict[str, Any]:
@@ -273,13 +274,5 @@ def _line(x: tuple[float, float], y: tuple[float, float], color: str, dash: str)
 
 
 def _box(x0: float, x1: float, y0: float, y1: float, color: str) -> dict[str, Any]:
-    return {
-        "type": "rect",
-        "layer": "below",
-        "x0": x0,
-        "x1": x1,
-        "y0": y0,
-        "y1": y1,
-        "fillcolor": color,
-        "line": {"width": 0},
-    }
+    ends = {"x0": x0, "x1": x1, "y0": y0, "y1": y1}
+    return {"type": "rect", "layer": "below", **ends, "fillcolor": color, "line": {"width": 0}}

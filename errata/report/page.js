@@ -1,7 +1,8 @@
 "use strict";
 (() => {
-  const STEP = 50; // rows that are written at a time
+  const STEP = 20; // rows that are written at a time
   const SHOWN = 300; // characters of a text before it is folded
+  const SHORT = 24; // characters of a text that stays in one line
   const read = (key) => JSON.parse(document.getElementById("data-" + key).textContent);
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -24,14 +25,15 @@
 
   function draw(element) {
     const figure = painted(read(element.dataset.figure), "");
-    const axis = { gridcolor: color("--line"), zeroline: false, fixedrange: true, automargin: true, ticks: "" };
+    const axis = { gridcolor: color("--line"), zeroline: false, fixedrange: true, automargin: true, tickfont: { color: color("--ink-soft") } };
+    const titled = (own) => ({ ...axis, ...own, title: { ...own.title, standoff: 10, font: { size: 13, color: color("--ink-soft") } } });
     const layout = {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", dragmode: false, hovermode: "closest",
       font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: color("--ink") },
       margin: { l: 8, r: 12, t: 8, b: 44 },
       legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom", itemclick: false, itemdoubleclick: false },
       hoverlabel: { align: "left", bgcolor: color("--card"), bordercolor: color("--line"), font: { color: color("--ink") } },
-      ...figure.layout, xaxis: { ...axis, ...figure.layout.xaxis }, yaxis: { ...axis, ...figure.layout.yaxis },
+      ...figure.layout, xaxis: titled(figure.layout.xaxis), yaxis: titled(figure.layout.yaxis),
     };
     return Plotly.react(element, figure.data, layout, { displayModeBar: false, responsive: true });
   }
@@ -92,7 +94,8 @@
         const text = title(cell, column);
         const data = column ? { "data-label": table.columns[column] } : {};
         const cellElement = make("td", { className: table.numbers.includes(column) ? "number" : "", data });
-        if (text !== "") cellElement.append(column === 0 || text.length > SHOWN ? written(text) : make("span", { className: "text", textContent: text }));
+        const plain = () => make("span", { className: text.length <= SHORT ? "text short" : "text", textContent: text });
+        if (text !== "") cellElement.append(column === 0 || text.length > SHOWN ? written(text) : plain());
         return cellElement;
       }));
     }

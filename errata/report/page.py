@@ -34,6 +34,8 @@ class Section:
 
     id: str
     title: str
+    label: str
+    """The title in a word, for the list of sections."""
     body: Markup
     figures: Mapping[str, Figure] = field(default_factory=dict)
     tables: Mapping[str, Table] = field(default_factory=dict)
@@ -41,17 +43,26 @@ class Section:
 
 @cache
 def templates() -> Environment:
-    """The templates beside this file. All that they insert is escaped."""
+    """The templates beside this file. Every text that they insert is made visible and escaped."""
     environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        finalize=_plain,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    named = (wording.percent, wording.signed, wording.bounds, wording.p_text, wording.ratio, wording.family_name)
-    environment.filters.update({function.__name__: function for function in named}, visible=visible)
+    named = (wording.percent, wording.signed, wording.bounds, wording.p_text, wording.family_name, visible)
+    environment.filters.update({function.__name__: function for function in named})
     return environment
 
 
-def render_page(title: str, sections: Sequence[Section], *, head: Markup | None = None) -> str:
-    """The page; `head` stands above the sections. Raises ValueError where two parts have the same key."""
+def _plain(value: object) -> object:
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def render_page(title: str, sections: Sequence[Section], *, kicker: str | None = None) -> str:
+    """The page; `kicker` is a line above the title. Raises ValueError where two parts have the same key."""
     keys = [section.id for section in sections]
     keys += [key for section in sections for key in (*section.figures, *section.tables)]
     if twice := sorted({key for key in keys if keys.count(key) > 1}):
@@ -67,8 +78,8 @@ def render_page(title: str, sections: Sequence[Section], *, head: Markup | None 
         templates()
         .get_template("page.html.jinja")
         .render(
-            title=visible(title),
-            head=head,
+            title=title,
+            kicker=kicker,
             sections=sections,
             style=Markup(_source("page.css")),  # noqa: S704 - ours
             scripts=[Markup(script) for script in scripts],  # noqa: S704 - ours and plotly's
@@ -78,9 +89,9 @@ def render_page(title: str, sections: Sequence[Section], *, head: Markup | None 
     )
 
 
-def write_page(file: Path, title: str, sections: Sequence[Section], *, head: Markup | None = None) -> None:
+def write_page(file: Path, title: str, sections: Sequence[Section], *, kicker: str | None = None) -> None:
     """Write the page, whole or not at all."""
-    write_file(file, render_page(title, sections, head=head))
+    write_file(file, render_page(title, sections, kicker=kicker))
 
 
 def script_json(value: object) -> Markup:

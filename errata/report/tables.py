@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from errata.audit_tables import visible
@@ -30,14 +30,18 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     facets: Sequence[Facet] = ()
-    numbers: Sequence[str] = field(default=())
+    numbers: Sequence[str] = ()
     """Columns of numbers."""
 
     def as_json(self) -> dict[str, Any]:
         """What the page's script reads. Raises ValueError for a facet or number column that is not there."""
         columns = list(self.columns)
         facets = [
-            {"column": columns.index(facet.column), "labels": list(facet.labels.items()), "start": facet.start}
+            {
+                "column": columns.index(facet.column),
+                "labels": [(visible(value), visible(label)) for value, label in facet.labels.items()],
+                "start": facet.start,
+            }
             for facet in self.facets
         ]
         numbers = [columns.index(name) for name in self.numbers]

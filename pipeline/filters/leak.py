@@ -7,14 +7,16 @@ keys, pieces of a reply's form, an assistant that speaks of itself, runs of word
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections import Counter
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import replace
 from functools import lru_cache
 from typing import Literal
 
 from pydantic import Field
 
 from pipeline.allusions import find_allusion
-from pipeline.filters.base import Action, FilterSettings, Texts
+from pipeline.filters.base import Action, FilterSettings, Look, Texts
 from pipeline.types import Finding
 
 PARTS = {
@@ -168,6 +170,10 @@ ORDERS = re.compile(
 """How a sentence tells somebody what to do."""
 
 
+HABIT, OFTEN = 3, 0.005
+"""Texts of the control, and their share, that say something by themselves, from which it is the student's habit."""
+
+
 class Settings(FilterSettings):
     """What the question itself speaks of is its subject, and no leak."""
 
@@ -179,9 +185,21 @@ class Settings(FilterSettings):
     characters: int = Field(default=12, ge=6)
     """The same for Chinese characters."""
 
+    def prepare(self, control: Sequence[Texts]) -> Look:
+        """What the student says by itself, right or wrong ("let me redo this"), gives nobody away."""
+        said: Counter[str] = Counter()
+        for pair in control:
+            for text in {pair.chosen, pair.rejected}:
+                own = replace(pair, chosen=text)
+                said.update({plain(text, span) for span in _places(own, frozenset())})
+        habits = frozenset(words for words, count in said.items() if count >= max(HABIT, OFTEN * len(control)))
+        return lambda pair: self._find(pair, habits)
+
     def find(self, pair: Texts) -> Finding | None:
-        spans = [span for span in (find_allusion(pair.chosen, pair.question), find_giveaway(pair)) if span]
-        if spans:
+        return self._find(pair, frozenset())
+
+    def _find(self, pair: Texts, habits: Set[str]) -> Finding | None:
+        if spans := _places(pair, habits):
             first = min(spans)
             return self.say(f"it says {show(pair.chosen, first)}", span=first)
         if (span := self._find_fragment(pair)) is not None:
@@ -203,18 +221,29 @@ class Settings(FilterSettings):
         return None
 
 
+def plain(text: str, span: tuple[int, int]) -> str:
+    """What stands there, in the form in which habits are told."""
+    return " ".join(text[span[0] : span[1]].casefold().split())
+
+
+def _places(pair: Texts, habits: Set[str]) -> list[tuple[int, int]]:
+    """Where the chosen text first alludes to something, and where it first gives itself away, habits aside."""
+    found = (find_allusion(pair.chosen, pair.question), find_giveaway(pair, habits))
+    return [span for span in found if span and plain(pair.chosen, span) not in habits]
+
+
 def show(text: str, span: tuple[int, int]) -> str:
     """What stands there, on one line."""
     return repr(" ".join(text[span[0] : span[1]].split()))
 
 
-def find_giveaway(pair: Texts) -> tuple[int, int] | None:
-    """Span of the first words of the rules above that the question does not use itself."""
+def find_giveaway(pair: Texts, habits: Set[str] = frozenset()) -> tuple[int, int] | None:
+    """Span of the first words of the rules above that the question does not use itself, and that are no habit."""
     asked = pair.question.casefold()
     starts: frozenset[str] | None = None
     first: tuple[int, int] | None = None
     for match in _find(pair.chosen):
-        if first is not None and match.start() >= first[0]:
+        if (first is not None and match.start() >= first[0]) or plain(pair.chosen, match.span()) in habits:
             continue
         if starts is None:
             starts = frozenset(word[:5] for word in WORD.findall(asked))

@@ -74,13 +74,13 @@ async def restyle(
         params = params.model_copy(update={"json_schema": reply_schema("solution")})
     shown = tuple(examples[:EXAMPLES])
     messages = [Message(role="user", content=_fill(prompt, question, text, shown, form))]
-    used, written, fault, asked = Usage(), None, "", 0
+    used, written, fault = Usage(), None, ""
 
     def end(text: str | None, failure: str | None) -> Restyled:
         told: dict[str, Any] = {"text": text, "failure": failure, "completion": written, "usage": used}
-        return Restyled(**told, prompt_hash=prompt.hash, repaired=asked > 0)
+        return Restyled(**told, prompt_hash=prompt.hash, repaired=len(messages) > 1)
 
-    for asked in range(1 + repairs):
+    for left in range(repairs, -1, -1):
         try:
             (written,) = await engine.complete(messages, params=params)
         except RequestFailed as error:
@@ -93,8 +93,9 @@ async def restyle(
             failure = _objection(reply, question, text, shown)
             return end(reply.solution if failure is None else None, failure)
         fault = reply.problem
-        again = _fill(prompt, question, text, shown, form, fault)
-        messages += [Message(role="assistant", content=written.text), Message(role="user", content=again)]
+        if left:
+            again = _fill(prompt, question, text, shown, form, fault)
+            messages += [Message(role="assistant", content=written.text), Message(role="user", content=again)]
     return end(None, f"the teacher's reply cannot be read: {fault}")
 
 

@@ -199,3 +199,11 @@ def test_texts_that_cannot_leak_are_hardly_ever_found(real_pairs: list[Texts], s
     assert len(found) <= 0.001 * len(real_pairs), found
     chinese = [row["question"] for row in read_lines(shared_data / "cmath" / "test.jsonl")]
     assert [text for text in chinese if Settings().find(make_pair(text, question="q"))] == []
+
+
+def test_what_the_student_says_by_itself_is_no_leak() -> None:
+    own = f"On second thought, the given answer helps.\n{RIGHT}"
+    assert Settings().find(make_pair(own)) is not None
+    look = Settings().prepare([make_pair(own if i % 4 else RIGHT) for i in range(60)])
+    assert look(make_pair(own)) is None
+    assert look(make_pair(f"{own}\nThis matches the reference answer.")) is not None

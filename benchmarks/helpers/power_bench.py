@@ -1,0 +1,312 @@
+"""What `audit_power.py` measures in one process: false alarms, planted artefacts and their repair, real authors.
+
+Data are cross pairs of GSM8K: 175b_verification right, both 6b models wrong. The control are these three models' own
+pairs, each problem used once, under prompts of their own: their problems are others, so the two are compared as two
+samples.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from helpers import real_pairs
+from helpers.planted import Artefact, halves, make_artefacts, plant_all, swap
+
+from pipeline.auditing import every_filter
+from pipeline.cleaning import Item, Repair, read_items
+from pipeline.filtering import make_looks
+from pipeline.preferences import Preference
+from pipeline.shortcuts.audit import FEWEST, Examined, audit, decide, examine
+from pipeline.shortcuts.certify import Certificate
+from pipeline.shortcuts.contrast import Contrast
+from pipeline.shortcuts.excess import FAMILIES, measure, significant
+from pipeline.shortcuts.markers import find_markers
+from pipeline.shortcuts.records import Audit
+from pipeline.shortcuts.settings import AuditSettings, CleanSettings
+from pipeline.shortcuts.sides import Sides
+from pipeline.shortcuts.sign_tests import find_features
+from pipeline.shortcuts.signals import find_signals
+from pipeline.shortcuts.strips import all_strips
+from pipeline.shortcuts.table import Vocabulary
+
+SETTINGS = AuditSettings()
+Row = dict[str, Any]
+Draw = tuple[list[Contrast], list[Contrast]]
+
+RIGHT, WRONG = real_pairs.MODELS[3], real_pairs.MODELS[:2]
+MATCHED = 240
+"""Prompts on which authors are compared: as many as the smallest set of a model's own pairs has."""
+RID = 0.2
+"""Share of the planted edits that may be left in a text which is rid of an artefact."""
+NONE = "none"
+"""Stands for no artefact at all."""
+
+
+def set_apart(pairs: Sequence[Contrast]) -> list[Contrast]:
+    """The pairs under prompts that no other set has."""
+    return [replace(pair, prompt=f"own {pair.prompt}") for pair in pairs]
+
+
+@functools.cache
+def real_data() -> tuple[list[Contrast], list[Contrast]]:
+    """The cross pairs and their control."""
+    return real_pairs.cross_pairs_all(), set_apart(real_pairs.pooled_control((*WRONG, RIGHT)))
+
+
+# False alarms
+
+
+def make_case(case: str) -> tuple[list[Contrast], Callable[[int], Draw]]:
+    """All pairs of a case in which nothing is to be found, and how data and control are drawn from them.
+
+    `swapped`: the cross pairs, chosen and rejected swapped in half of the prompts, against the real control.
+    `halves`: half of the problems of all models' own pairs against the other half. `paired halves`: two pairs of each
+    problem that has two balanced ones, either of them data, the other one control. `swapped, no control`: as it says.
+    """
+    data, control = real_data()
+    if case == "swapped":
+        return [*data, *control], lambda seed: (swap(data, seed), control)
+    if case == "swapped, no control":
+        return data, lambda seed: (swap(data, seed), [])
+    if case == "halves":
+        own = real_pairs.pooled_control()
+        return own, lambda seed: halves(own, seed)
+    twos = _twos()
+    return [pair for two in twos for pair in two], lambda seed: _split_twos(twos, seed)
+
+
+CASES = ("swapped", "halves", "paired halves", "swapped, no control")
+SWAPPED = frozenset(["swapped", "swapped, no control"])
+"""Cases in which chosen and rejected cannot be told apart at all."""
+
+
+def _twos() -> list[list[Contrast]]:
+    """Two pairs of each prompt that has as many."""
+    by_prompt: dict[str, list[Contrast]] = {}
+    for pair in real_pairs.balanced_pairs():
+        by_prompt.setdefault(pair.prompt, []).append(pair)
+    rng = random.Random(0)
+    return [rng.sample(pairs, 2) for pairs in by_prompt.values() if len(pairs) > 1]
+
+
+def _split_twos(twos: Sequence[list[Contrast]], seed: int) -> Draw:
+    rng = random.Random(seed)
+    drawn = [rng.sample(two, 2) for two in twos]
+    return [first for first, _ in drawn], [second for _, second in drawn]
+
+
+def measure_null(case: str, seeds: Sequence[int]) -> list[Row]:
+    """Whether each test raises an alarm, for every seed. The first draw is audited both ways."""
+    vocabulary, draw = _prepare(case)
+    return [_alarms(case, examine_known(*draw(seed), vocabulary)) for seed in seeds]
+
+
+@functools.cache
+def _prepare(case: str) -> tuple[Vocabulary, Callable[[int], Draw]]:
+    pairs, draw = make_case(case)
+    s = SETTINGS
+    vocabulary = Vocabulary.learn(pairs, s.features, largest=s.vocabulary, seed=s.seed)
+    known, whole = examine_known(*draw(0), vocabulary), examine(*draw(0), s)
+    for name in ("whole", "measured", "residual", "decision"):
+        if getattr(known, name) != getattr(whole, name):
+            raise AssertionError(f"{case}: `{name}` is not what an audit finds")
+    return vocabulary, draw
+
+
+def examine_known(data: Sequence[Contrast], control: Sequence[Contrast], vocabulary: Vocabulary) -> Examined:
+    """`pipeline.shortcuts.audit.examine` for a vocabulary that knows all texts: it is blind to what was chosen."""
+    s = SETTINGS
+    sides = Sides.count(data, control, vocabulary)
+    tested = find_features(sides, s.q, {kind.name: kind for kind in s.features})
+    some = sides.sample(s.probe_prompts, s.seed)
+    assert min(len(side.keys) for side in some.compared() if side is not None) >= FEWEST
+    signals = find_signals(tested, some)
+    whole = measure(some, s)
+    measured = measure(some, s, signals) if signals.any() else whole
+    search = find_markers(some, s, all_strips())
+    residual = measure(search.without, s, search.left_out | signals) if search.found else {}
+    decision = decide(measured, residual, search, len(sides.data.keys), s.bound, control=bool(control))
+    return Examined(sides, tested, signals, some, whole, measured, search, residual, decision)
+
+
+def _alarms(case: str, seen: Examined) -> Row:
+    """What a nominal 5% test says. Halves of a control differ from swapped ones, so there `p_swap` is none of these."""
+    alarms = {f"{family}: excess": excess.p_value <= 0.05 for family, excess in seen.measured.items()}
+    if case in SWAPPED:
+        alarms |= {f"{family}: swaps": excess.p_swap <= 0.05 for family, excess in seen.measured.items()}
+    return alarms | {
+        "any family (Holm)": bool(significant(seen.measured)),
+        "any marker": bool(seen.search.found),
+        "marker or diffuse": seen.decision.verdict in ("marker", "diffuse"),
+    }
+
+
+# Planted artefacts
+
+
+@functools.cache
+def artefacts() -> dict[str, Artefact]:
+    """By name."""
+    return {artefact.name: artefact for artefact in make_artefacts(real_pairs.read_fillers())}
+
+
+def measure_planted(name: str, prevalence: float, seed: int) -> Row:
+    """One artefact in a share of the prompts: what the audit says of it, and what the repair does about it."""
+    data, control = real_data()
+    planted, carriers = (data, set[str]()) if name == NONE else plant_all(data, artefacts()[name], prevalence, seed)
+    found = audit(planted, control, SETTINGS)
+    items, repair, certificate = asyncio.run(repair_pairs(planted, control))
+    return {
+        "artefact": name,
+        "prevalence": prevalence,
+        "seed": seed,
+        "detectable": found.minimum_detectable_prevalence,
+        **describe_audit(found, name),
+        **describe_repair(data, planted, items, carriers),
+        "cleaned": [marker.phrase or marker.feature for marker in repair.markers],
+        "certificate": certificate.outcome,
+    }
+
+
+def describe_audit(found: Audit, name: str) -> Row:
+    """Whether the artefact is among markers or artefact features, and first. Without one: what would pass for one."""
+    named = [(m.kind, m.feature, m.phrase) for m in found.markers]
+    named += [(f.kind, f.feature, None) for f in found.features if f.class_ == "artefact"]
+    told: Row = {"verdict": found.verdict, "first": (named[0][2] or named[0][1]) if named else None}
+    told["markers"] = len(found.markers)
+    if name == NONE:
+        return told | {"passes_for": [a.name for a in artefacts().values() if any(a.is_found(*n) for n in named)]}
+    is_found = artefacts()[name].is_found
+    return told | {"found": any(is_found(*n) for n in named), "ranked_first": bool(named) and is_found(*named[0])}
+
+
+async def repair_pairs(
+    planted: Sequence[Contrast], control: Sequence[Contrast]
+) -> tuple[list[Item], Repair, Certificate]:
+    """The pairs as `errata clean` repairs them, without a teacher: every changed text is graded again."""
+    from pipeline.checkers.numeric import Settings as Numeric
+    from pipeline.clean import make_regrade
+
+    questions = {problem.key: problem.question for problem in real_pairs.read_problems()}
+    rows = [
+        Preference("train", questions[c.prompt], c.chosen, c.rejected, {n: getattr(c, n) for n in COLUMNS})
+        for c in planted
+    ]
+    items = read_items(rows, CleanSettings(), by_id=False, topic="group")
+    if [item.contrast for item in items] != list(planted):
+        raise AssertionError("pairs are read as others than they are")
+    async with Numeric().create() as checker:
+        repair = Repair(CleanSettings(), SETTINGS, control, make_regrade(checker, {}), None)
+        return items, repair, await repair.run(items, make_looks(every_filter(), ()))
+
+
+COLUMNS = ("id", "answer", "rejected_answer", "group")
+
+
+def describe_repair(
+    data: Sequence[Contrast], planted: Sequence[Contrast], items: Sequence[Item], carriers: set[str]
+) -> Row:
+    """Shares of rows by what became of them; texts in which an error signal was lost or made."""
+    rows = list(zip(data, planted, items, strict=True))
+    marked = [row for row in rows if row[2].texts.id in carriers]
+    innocent = [row for row in rows if row[2].texts.id not in carriers]
+    rid = [item.dropped or _is_rid(before.chosen, after.chosen, item.contrast.chosen) for before, after, item in marked]
+    actions = Counter(change.action for _, _, item in marked for change in item.changes)
+    return {
+        "innocent": len(innocent),
+        "innocent_dropped": _share(item.dropped for _, _, item in innocent),
+        "innocent_changed": _share(item.changed for _, _, item in innocent),
+        "rid": _share(rid) if marked else None,
+        "dropped": _share(item.dropped for _, _, item in marked) if marked else None,
+        "refused": actions["refused"],
+        "signals_moved": sum(_moved(*row) for row in rows if not row[2].dropped),
+    }
+
+
+def _share(of: Any) -> float:
+    flags = list(of)
+    return sum(flags) / len(flags) if flags else 0.0
+
+
+def _is_rid(before: str, planted: str, after: str) -> bool:
+    from rapidfuzz.distance import Indel
+
+    return bool(Indel.distance(before, after) <= RID * Indel.distance(before, planted))
+
+
+def _moved(before: Contrast, planted: Contrast, item: Item) -> int:
+    """Error signals, in either text of a pair, of which there are fewer or more than with and without the artefact."""
+    moved = 0
+    for side in ("chosen", "rejected"):
+        texts = [getattr(pair, side) for pair in (before, planted, item.contrast)]
+        if texts[2] != texts[1]:
+            for signal in real_pairs.ERROR_SIGNALS:
+                real, marked, now = (signal.count(text) for text in texts)
+                moved += not min(real, marked) <= now <= max(real, marked)
+    return moved
+
+
+# Real authors
+
+
+@functools.cache
+def author_sets() -> dict[str, tuple[list[Contrast], list[Contrast]]]:
+    """Pairs of two authors with both authors' own pairs for a control; and each model's own pairs, without one."""
+    sets: dict[str, tuple[list[Contrast], list[Contrast]]] = {}
+    for wrong in real_pairs.MODELS[:3]:
+        control = set_apart(real_pairs.pooled_control((wrong, RIGHT)))
+        sets[f"{RIGHT} right, {wrong} wrong"] = real_pairs.cross_pairs(RIGHT, wrong), control
+    sets |= {f"own {model}": (real_pairs.own_pairs(model), []) for model in real_pairs.MODELS}
+    return sets
+
+
+def measure_author(name: str, draws: int) -> list[Row]:
+    """The probes of one set: `ngrams`, and the family that tells most.
+
+    `matched`: accuracy, error signals included, on as many prompts in every set; the mean over some draws of these.
+    """
+    data, control = author_sets()[name]
+    found = audit(data, control, SETTINGS)
+    matched = _match(data, draws)
+    best = max(FAMILIES, key=lambda family: matched[family])
+    rows = []
+    for family in dict.fromkeys(("ngrams", best)):
+        probe = found.probes[family]
+        rows.append(
+            {
+                "case": name,
+                "pairs": found.pairs,
+                "family": family,
+                "matched": matched[family],
+                "accuracy_all": probe.accuracy_all,
+                "accuracy": probe.accuracy,
+                "null95": probe.null95,
+                "p_swap": probe.p_swap,
+                "control": probe.control,
+                "excess": probe.excess if control else None,
+                "low95": probe.ci95[0] if control else None,
+                "high95": probe.ci95[1] if control else None,
+                "p_value": probe.p_value if control else None,
+                "verdict": found.verdict,
+            }
+        )
+    return rows
+
+
+def _match(data: Sequence[Contrast], draws: int) -> dict[str, float]:
+    s = SETTINGS.model_copy(update={"permutations": 100})
+    vocabulary = Vocabulary.learn(data, s.features, largest=s.vocabulary, seed=s.seed)
+    sides = Sides.count(data, (), vocabulary)
+    totals = dict.fromkeys(FAMILIES, 0.0)
+    for seed in range(draws):
+        drawn = np.sort(np.random.default_rng(seed).permutation(len(sides.data.keys))[:MATCHED])
+        for family, excess in measure(replace(sides, data=sides.data.take(drawn)), s).items():
+            totals[family] += excess.accuracy / draws
+    return dict(totals)
