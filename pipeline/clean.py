@@ -29,10 +29,12 @@ from pipeline.kinds import columns as columns_of
 from pipeline.preferences import Preferences, open_preferences
 from pipeline.problems import ProblemSource
 from pipeline.prompts import Prompts
+from pipeline.replies import Form
 from pipeline.run import open_access
 from pipeline.shortcuts.audit import Progress, audit
 from pipeline.shortcuts.certify import Certificate
 from pipeline.shortcuts.records import Audit, FoundMarker
+from pipeline.shortcuts.restyle import restyle
 from pipeline.shortcuts.settings import AuditSettings, CleanSettings
 from pipeline.store import move_into_place, write_file
 from pipeline.types import Completion, Problem, Verdict
@@ -118,7 +120,9 @@ async def clean_files(
         rows={},
         notes=[f"{count:,} {reason} left out" for reason, count in data.left_out.items()],
     )
-    write_cleaned(out, data, kept, [change for item in items for change in item.changes], cleaned, before, after, control)
+    write_cleaned(
+        out, data, kept, [change for item in items for change in item.changes], cleaned, before, after, control
+    )
     return cleaned, before, after
 
 
@@ -196,7 +200,11 @@ async def tools_of_run(settings: RunSettings, wanted: set[str]) -> AsyncIterator
             used[teacher] = settings.teachers[teacher]
         engines.update(await access.open_all(used))
         regrade = make_regrade(checker, problems)
-        yield Tools(regrade, make_restyle(settings, engines[teacher], prompts) if teacher is not None else None)
+        if teacher is None:
+            yield Tools(regrade)
+        else:
+            enforced = settings.teachers[teacher].enforces_schema
+            yield Tools(regrade, make_restyle(settings.clean, engines[teacher], prompts, enforced=enforced))
 
 
 def ids_of(source: Path | str, columns: Mapping[str, str | None] | None) -> set[str]:
@@ -220,14 +228,16 @@ def make_regrade(checker: Checker, problems: Mapping[str, Problem]) -> Regrade:
     return regrade
 
 
-def make_restyle(settings: RunSettings, engine: Engine, prompts: Prompts) -> Restyle:
-    """The teacher, asked as `clean` has it."""
-    from pipeline.shortcuts.restyle import restyle
-
-    prompt = prompts.load(settings.clean.prompt)
+def make_restyle(settings: CleanSettings, engine: Engine, prompts: Prompts, *, enforced: bool) -> Restyle:
+    """The teacher, asked as `clean` has it; `enforced`: its server makes replies follow a JSON schema."""
+    prompt = prompts.load(settings.prompt)
+    form: Form = ("json" if enforced else "tagged") if settings.reply == "auto" else settings.reply
 
     async def rewrite(texts: Texts, examples: Sequence[str]) -> tuple[str | None, str]:
-        made = await restyle(engine, prompt, texts.question, texts.chosen, examples, settings.clean.params)
+        params = settings.params
+        made = await restyle(
+            engine, prompt, texts.question, texts.chosen, examples, params, form=form, enforced=enforced
+        )
         return made.text, made.failure or ""
 
     return rewrite

@@ -20,6 +20,7 @@ from pipeline.auditing import prompt_key
 from pipeline.filtering import look_at, texts_of_preference, whole
 from pipeline.filters.base import Look, Texts
 from pipeline.preferences import Preference, Preferences, Side
+from pipeline.run import run_bounded
 from pipeline.shortcuts.audit import Examined, Progress, examine
 from pipeline.shortcuts.certify import Certificate, certify
 from pipeline.shortcuts.contrast import Contrast
@@ -38,6 +39,9 @@ Regrade = Callable[[Texts, str, Verdict], Awaitable[str | None]]
 """Whether a changed text still has its verdict: None, or why not."""
 Restyle = Callable[[Texts, Sequence[str]], Awaitable[tuple[str | None, str]]]
 """A text rewritten in the style of examples, or None and why not."""
+SIDES: tuple[Literal["chosen", "rejected"], ...] = ("chosen", "rejected")
+AT_ONCE = 64
+"""Pairs whose texts are graded or rewritten at once."""
 ROUNDS = 3
 """How often markers are looked for again after some were taken out."""
 EXAMPLES = 3
@@ -138,14 +142,28 @@ class Repair:
         """Take markers out of both texts of all pairs; returns how many texts changed."""
         markers = [Marker(m.kind, m.feature, m.more_in, m.phrase) for m in found]
         changed = 0
-        for number, item in enumerate(items):
-            if number % 200 == 0:
-                self.progress("strip", number, len(items))
-            for side in ("chosen", "rejected"):
-                if not item.dropped:
-                    changed += await self._strip_side(item, side, markers)
-        self.progress("strip", len(items), len(items))
+
+        async def strip_both(item: Item) -> None:
+            nonlocal changed
+            for side in SIDES:
+                changed += await self._strip_side(item, side, markers)
+
+        await self._for_each("strip", [item for item in items if not item.dropped], strip_both)
         return changed
+
+    async def _for_each(self, stage: str, items: Sequence[Item], work: Callable[[Item], Awaitable[None]]) -> None:
+        """Do something with every item, `AT_ONCE` of them under way."""
+        done = 0
+        self.progress(stage, done, len(items))
+
+        async def work_and_tell(item: Item) -> None:
+            nonlocal done
+            await work(item)
+            done += 1
+            if done % 100 == 0 or done == len(items):
+                self.progress(stage, done, len(items))
+
+        await run_bounded(items, work_and_tell, AT_ONCE)
 
     async def _strip_side(self, item: Item, side: Literal["chosen", "rejected"], markers: Sequence[Marker]) -> bool:
         taken: set[str] = set()
@@ -178,29 +196,31 @@ class Repair:
 
     async def rewrite(self, items: Sequence[Item], seen: Examined) -> int:
         """Have a teacher rewrite the chosen texts that carry a marker, or all where the style is another throughout."""
-        assert self.restyle is not None
+        restyle = self.restyle
+        assert restyle is not None
         wanted = [item for item in items if not item.dropped and isinstance(answer_of(item.row.chosen), str)]
         if seen.decision.verdict == "marker":
             carrying = carriers(self._count(wanted, seen.sides), seen.search.found)
             wanted = [item for item, carries in zip(wanted, carrying, strict=True) if carries]
         own = sorted({contrast.chosen: contrast.prompt for contrast in self.control}.items())
         changed = 0
-        for number, item in enumerate(wanted):
-            self.progress("restyle", number, len(wanted))
-            others = [text for text, prompt in own if prompt != item.contrast.prompt]
-            drawn = random.Random(item.texts.id).sample(others, min(EXAMPLES, len(others)))
-            text, reason = await self.restyle(item.texts, drawn)
+
+        async def rewrite_one(item: Item) -> None:
+            nonlocal changed
+            drawn = draw_examples(own, item)
+            text, reason = await restyle(item.texts, drawn)
             before = whole(item.row.chosen)
             after = None if text is None else map_answers(item.row.chosen, _constant(text))
             if after is not None:
                 reason = await self._accept(item, "chosen", after) or ""
             if after is None or reason:
                 item.note("refused", f"restyle: {reason}", side="chosen", before=before, after=text)
-                continue
+                return
             item.put("chosen", after)
             item.note("restyle", "in the student's style", side="chosen", before=before, after=whole(after))
             changed += 1
-        self.progress("restyle", len(wanted), len(wanted))
+
+        await self._for_each("restyle", wanted, rewrite_one)
         return changed
 
     def drop(self, items: Sequence[Item], seen: Examined) -> int:
@@ -240,6 +260,17 @@ def read_items(data: Preferences, settings: CleanSettings, *, by_id: bool, topic
         contrast = Contrast(texts.id, key, texts.chosen, texts.rejected, texts.answer, texts.rejected_answer, told)
         items.append(Item(row, texts, contrast, held))
     return items
+
+
+def draw_examples(own: Sequence[tuple[str, str]], item: Item) -> list[str]:
+    """A few of the student's own right texts (with their prompts) to other problems; the same ones every time."""
+    draw = random.Random(item.texts.id)
+    found: list[str] = []
+    for number in draw.sample(range(len(own)), min(len(own), 4 * EXAMPLES)):
+        text, prompt = own[number]
+        if prompt != item.contrast.prompt and len(found) < EXAMPLES:
+            found.append(text)
+    return found
 
 
 def map_answers(side: Side, change: Callable[[str], str]) -> Side:

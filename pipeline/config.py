@@ -290,6 +290,8 @@ class RunSettings(BaseSettings):
         if self.clean.restyle is not None and self.clean.restyle not in self.teachers:
             advice = nearest(self.clean.restyle, list(self.teachers)) if self.teachers else "; `teachers` is empty"
             raise ConfigError(f"clean.restyle: unknown teacher {self.clean.restyle!r}{advice}")
+        if self.clean.restyle is not None:
+            prompts.load(self.clean.prompt)
         if self.correct.choose == "student_logprob" and not self.student.scores:
             raise ConfigError("correct.choose: student_logprob needs an engine that scores texts: transformers")
         if "rungs" in self.correct.model_fields_set:  # the default ladder takes what there is

@@ -72,7 +72,7 @@ def load_component(kind: str, name: str) -> Any:
 def check_component(kind: str, name: str, key: str) -> type[BaseModel]:
     """The settings class of one component. Raises ConfigError where it is not one that can be told from the others."""
     settings: type[BaseModel] = load_component(kind, name).Settings
-    file = f"pipeline/{kind}/{name}.py"
+    file = f"pipeline/{kind.replace('.', '/')}/{name}.py"
     field = settings.model_fields.get(key)
     if field is None or get_args(field.annotation) != (name,) or field.default != name:
         raise ConfigError(

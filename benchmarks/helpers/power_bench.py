@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from helpers import real_pairs
 from helpers.planted import Artefact, halves, make_artefacts, plant_all, swap
+from pipeline.shortcuts.signals import find_signals
 
 from pipeline.auditing import every_filter
 from pipeline.cleaning import Item, Repair, read_items
@@ -32,7 +33,6 @@ from pipeline.shortcuts.records import Audit
 from pipeline.shortcuts.settings import AuditSettings, CleanSettings
 from pipeline.shortcuts.sides import Sides
 from pipeline.shortcuts.sign_tests import find_features
-from pipeline.shortcuts.signals import find_signals
 from pipeline.shortcuts.strips import all_strips
 from pipeline.shortcuts.table import Vocabulary
 
@@ -171,6 +171,7 @@ def measure_planted(name: str, prevalence: float, seed: int) -> Row:
         **describe_audit(found, name),
         **describe_repair(data, planted, items, carriers),
         "cleaned": [marker.phrase or marker.feature for marker in repair.markers],
+        "left": len(repair.left),
         "certificate": certificate.outcome,
     }
 

@@ -12,6 +12,8 @@ from errata.audit_tables import visible
 from errata.report.wording import bounds, family_name, log_odds, p_text, percent, ratio, shorten, signed
 from pipeline.shortcuts.records import Audit, Feature, FeatureClass
 
+NAME = 24
+"""Characters of a row's name."""
 LABELLED = 80
 """Characters of a feature that a label shows; the table has all."""
 NAMED = 5
@@ -42,7 +44,7 @@ def plot_intervals(series: Sequence[Series], *, bound: float, axis: str) -> dict
     for number, one in enumerate(series):
         shift = (number - (len(series) - 1) / 2) * step
         points = [(rows.index(row) + shift, *told) for row, told in one.values.items()]
-        names = [f"<b>{as_label(family_name(row))}</b>, {as_label(one.name)}" for row in one.values]
+        names = [f"<b>{as_label(shorten(family_name(row), LABELLED))}</b>, {as_label(one.name)}" for row in one.values]
         told = [f"{signed(value)} ({bounds((low, high))})" for value, low, high in one.values.values()]
         traces.append(
             {
@@ -145,7 +147,8 @@ def _swapped(audit: Audit, rows: Mapping[str, float], *, named: bool) -> dict[st
     """Bars from chance to what the probes reach in 95% of draws where there is nothing to learn."""
     probes = audit.probes
     told = {
-        family: f"{as_label(family_name(family))}<br>swapped: up to {percent(probes[family].null95)}" for family in rows
+        family: f"{as_label(shorten(family_name(family), LABELLED))}<br>swapped: up to {percent(probes[family].null95)}"
+        for family in rows
     }
     return {
         **{"type": "scatter", "mode": "lines", "name": "swapped data, 95% of draws", "showlegend": named},
@@ -163,7 +166,10 @@ def _dots(name: str, shares: Mapping[str, float], rows: Mapping[str, float], col
         "x": list(shares.values()),
         "y": [rows[family] for family in shares],
         "marker": {"color": color, "symbol": symbol, "size": 11, "line": {"width": 2, "color": color}},
-        "hovertext": [f"<b>{as_label(family_name(f))}</b>, {name}<br>{percent(share)}" for f, share in shares.items()],
+        "hovertext": [
+            f"<b>{as_label(shorten(family_name(f), LABELLED))}</b>, {name}<br>{percent(share)}"
+            for f, share in shares.items()
+        ],
         "hoverinfo": "text",
     }
 
@@ -240,7 +246,9 @@ def _across(feature: Feature, *, compared: bool) -> float:
 
 def _label(same: Sequence[Feature]) -> str:
     first = same[0]
-    lines = [f"<b>{as_label(shorten(f.feature, LABELLED))}</b> ({as_label(f.kind)})" for f in same[:NAMED]]
+    lines = [
+        f"<b>{as_label(shorten(f.feature, LABELLED))}</b> ({as_label(shorten(f.kind, LABELLED))})" for f in same[:NAMED]
+    ]
     if len(same) > NAMED:
         lines.append(f"and {len(same) - NAMED:,} more")
     lines.append(f"data {ratio(first.chosen, first.rejected)} prompts, q {p_text(first.q_value)}")
@@ -263,7 +271,7 @@ def _rows(names: Sequence[str]) -> dict[str, Any]:
     return {
         "range": [len(names) - 0.5, -0.5],
         "tickvals": list(range(len(names))),
-        "ticktext": [as_label(name) for name in names],
+        "ticktext": [as_label(name if len(name) <= NAME else f"{name[:NAME]}…") for name in names],
         "showgrid": False,
     }
 

@@ -156,10 +156,9 @@ def test_planted_sentences_are_named_whole_in_the_order_of_their_strength(contro
     assert all(marker.more_in == "chosen" and marker.removed for marker in found)
 
 
-def test_planted_sentences_are_named_in_real_texts(shared_data: Path) -> None:
+def test_an_opener_and_a_closer_are_named_in_real_texts(shared_data: Path) -> None:
     data = read_real(shared_data, "175b_verification", "6b_finetuning")[:250]
     control = read_control(shared_data)
-    assert [m.phrase for m in search(plant_three(data), control).found] == [OPENER, CLOSER, PHRASE]
     both = search(plant(plant(data, open_with, 1), close_with, 1), control)
     assert [(m.phrase, m.share) for m in both.found] == [(OPENER, 1.0), (CLOSER, 1.0)]
     assert both.exhausted
@@ -183,11 +182,7 @@ def test_the_texts_that_are_left_are_those_before_planting() -> None:
     data, control = make_pairs(200, sample=1), make_pairs(200)
     left = search(plant_three(data), control).without
     assert [pair.chosen.split() for pair in left.data.contrasts] == [pair.chosen.split() for pair in data]
-    np.testing.assert_array_equal(left.data.votes.toarray(), _recount(left, data).toarray())
-
-
-def _recount(like: Sides, data: Sequence[Contrast]) -> Any:
-    return Sides.count(data, (), like.vocabulary).data.votes
+    assert [pair.rejected for pair in left.data.contrasts] == [pair.rejected for pair in data]
 
 
 def test_nothing_is_named_where_one_author_wrote_everything() -> None:
