@@ -10,7 +10,7 @@ power    Eight artefacts, planted in the chosen texts of a share of the prompts 
          Then `errata clean` without a teacher. Innocent are the rows that nothing was planted in (shares of the worst
          seed); `rid` is the share of the others that are dropped or have lost four fifths of what was planted, `left`
          markers are those that no repair reached. `signals_moved`: error signals that a repair added or took out.
-authors  Right texts of one model against wrong ones of another, and each model's right texts against its own wrong ones.
+authors  Right texts of one model against wrong ones of another, and each model's right against its own wrong ones.
          `matched` is the accuracy on 240 prompts of each set. An own pair has two problems, the others have one.
 size     60,000 pairs and a control of 20,000, the texts of real pairs with names and nouns exchanged at random, read
          and audited by a process of its own.

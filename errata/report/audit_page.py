@@ -19,10 +19,10 @@ from errata.report.figures import (
     plot_intervals,
 )
 from errata.report.page import Section, templates, write_page
-from errata.report.tables import Facet, Table
+from errata.report.tables import Cell, Facet, Table
 from errata.report.wording import p_text, ratio
 from errata.ui import listed
-from pipeline.shortcuts.records import Audit, FeatureClass, Verdict
+from pipeline.shortcuts.records import Audit, Feature, FeatureClass, Verdict
 from pipeline.shortcuts.settings import AuditSettings
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ HEADLINES: dict[Verdict, str] = {
 }
 MEANINGS: dict[FeatureClass, str] = {
     "artefact": "One side has it more often, and further than the control: an author's habit, which DPO would learn.",
-    "unattributed": "One side has it more often. Whether that is the author or the mistakes, cannot be shown.",
+    "unattributed": "One side has it more often. It cannot be shown whether that is the author or the mistakes.",
     "error_signal": "The student's own right and wrong texts differ in it, too: it comes with the mistakes, and stays.",
 }
 OUTCOMES = {
@@ -129,39 +129,43 @@ def features_section(audit: Audit, before: Audit | None) -> Section:
         "compared": any(feature.control_chosen is not None for feature in found),
         "lines": [_counted(when, one) for when, one in _audits(audit, before)],
     }
-    classes = [(CLASSES[name].capitalize(), meaning) for name, meaning in MEANINGS.items()]
+    there = {feature.class_ for feature in found}
+    classes = [(CLASSES[name].capitalize(), meaning) for name, meaning in MEANINGS.items() if name in there]
     body = _fill("features", audits, plots, classes, counted)
     tables = {"audit-feature-table": _feature_table(audits)} if audits else {}
     return Section("audit-features", "Features that one side has more often", "Features", body, figures, tables)
 
 
 def _feature_table(audits: Sequence[tuple[str, Audit]]) -> Table:
-    both = len(audits) > 1
-    rows = [
-        (
-            f.feature,
-            *((when,) if both else ()),
-            f.class_,
-            f.kind,
-            (ratio(f.chosen, f.rejected), f.chosen - f.rejected),
-            ("", 0.0)
-            if f.control_chosen is None
-            else (ratio(f.control_chosen, f.control_rejected or 0), f.control_chosen - (f.control_rejected or 0)),
-            (f"{f.log_odds:+.2f}".replace("-", "−"), f.log_odds),
-            (p_text(f.q_value), f.q_value),
-            ("", 2.0) if f.p_control is None else (p_text(f.p_control), f.p_control),
-        )
-        for when, one in audits
-        for f in one.features
-    ]
-    numbers = ("chosen : rejected", "control", "log-odds", "q", "p, control")
+    cells = [_feature_cells(when, feature) for when, one in audits for feature in one.features]
+    left_out = {"when"} if len(audits) == 1 else set()
+    if all(f.control_chosen is None for _, one in audits for f in one.features):
+        left_out |= {"control", "p, control"}
+    columns = [name for name in cells[0] if name not in left_out]
     there = {f.class_ for _, one in audits for f in one.features}
     names: dict[str, str] = {name: title for name, title in CLASSES.items() if name in there}
-    facets = [Facet("class", names, next(iter(names), None))]
-    if both:
+    facets = [Facet("class", names, next(iter(names)))]
+    if len(audits) > 1:
         facets.insert(0, Facet("when", {when: when for when, _ in audits}))
-    columns = ("feature", *(("when",) if both else ()), "class", "kind", *numbers)
-    return Table(columns, rows, facets, numbers)
+    numbers = [name for name in columns if isinstance(cells[0][name], tuple)]
+    return Table(columns, [[row[name] for name in columns] for row in cells], facets, numbers)
+
+
+def _feature_cells(when: str, f: Feature) -> dict[str, Cell]:
+    in_control = ("", 0.0)
+    if f.control_chosen is not None and f.control_rejected is not None:
+        in_control = (ratio(f.control_chosen, f.control_rejected), float(f.control_chosen - f.control_rejected))
+    return {
+        "feature": f.feature,
+        "when": when,
+        "class": f.class_,
+        "kind": f.kind,
+        "chosen : rejected": (ratio(f.chosen, f.rejected), f.chosen - f.rejected),
+        "control": in_control,
+        "log-odds": (f"{f.log_odds:+.2f}".replace("-", "−"), f.log_odds),
+        "q": (p_text(f.q_value), f.q_value),
+        "p, control": ("", 2.0) if f.p_control is None else (p_text(f.p_control), f.p_control),
+    }
 
 
 def _counted(when: str, audit: Audit) -> str:
@@ -199,7 +203,7 @@ def _finding_table(audit: Audit) -> Table:
         span = ("", -1.0) if found.span is None else (f"{found.span[0]:,}–{found.span[1]:,}", float(found.span[0]))
         score = ("", -1.0) if found.score is None else (f"{found.score:.3g}", found.score)
         rows.append((found.reason, found.rule, leak.pair, span, score, found.action))
-    rules = {name: f"{name} {count:,}" for name, count in audit.leaks_by_rule.items()}
+    rules = {name: name for name in audit.leaks_by_rule}
     columns = ("reason", "rule", "pair", "characters", "score", "action")
     return Table(columns, rows, [Facet("rule", rules)], ("characters", "score"))
 
@@ -224,7 +228,7 @@ def repair_section(cleaned: Cleaned, bound: float) -> Section:
     beyond = "chance" if c.after.control is None else "the control"
     values = {name.removeprefix("as many "): (one.excess, *one.ci95) for name, one in told.items()}
     series = Series("excess", "--after", "circle", values)
-    figure = plot_intervals([series], bound=bound, axis=f"held-out accuracy beyond {beyond}")
+    figure = plot_intervals([series], bound=bound, axis=f"beyond {beyond}")
     return Section("audit-repair", "The repair and its certificate", "Repair", body, {"audit-certificate": figure})
 
 

@@ -203,9 +203,11 @@ def plot_features(features: Sequence[Feature], reach: float) -> dict[str, Any]:
                 }
             )
     odds = _odds(reach)
-    across = {**odds, "title": {"text": "control, chosen : rejected"}}
+    across: dict[str, Any] = {**odds, "title": {"text": "control, chosen : rejected"}}
     if not compared:
+        ticks = [digit * 10**power for power in range(8) for digit in (1, 2, 5)]
         across = {"type": "log", "title": {"text": "prompts that differ in it"}}
+        across |= {"tickvals": ticks, "ticktext": [f"{tick:,}" for tick in ticks], "tickangle": 0}
     return {
         "data": traces,
         "layout": {

@@ -32,7 +32,7 @@
       font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: color("--ink") },
       margin: { l: 8, r: 12, t: 8, b: 44 },
       legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom", itemclick: false, itemdoubleclick: false },
-      hoverlabel: { align: "left", bgcolor: color("--card"), bordercolor: color("--line"), font: { color: color("--ink") } },
+      hoverlabel: { align: "left", bgcolor: color("--card"), bordercolor: color("--line"), font: { family: getComputedStyle(document.body).fontFamily, color: color("--ink") } },
       ...figure.layout, xaxis: titled(figure.layout.xaxis), yaxis: titled(figure.layout.yaxis),
     };
     return Plotly.react(element, figure.data, layout, { displayModeBar: false, responsive: true });

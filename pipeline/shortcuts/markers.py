@@ -23,7 +23,7 @@ from pipeline.shortcuts.records import Feature, FoundMarker
 from pipeline.shortcuts.safe import apply_strips
 from pipeline.shortcuts.settings import AuditSettings
 from pipeline.shortcuts.sides import Sides
-from pipeline.shortcuts.sign_tests import find_features, phrase_words
+from pipeline.shortcuts.sign_tests import beyond_control, find_features, phrase_words
 from pipeline.shortcuts.strips.base import StripSettings
 from pipeline.shortcuts.tokens import sentences
 
@@ -91,20 +91,13 @@ def find_markers(sides: Sides, settings: AuditSettings, strips: Sequence[StripSe
 
 
 def is_marker(feature: Feature, kinds: dict[str, FeatureSettings], *, controlled: bool) -> bool:
-    """Whether a feature gives texts away, and is an author's habit: shown by the control, or without one, words that
-    hold no number. What leans less than `ODDS` is a tendency, of which there are many where an author differs."""
-    beyond = abs(feature.log_odds) - _expected(feature)
-    if controlled or beyond < ODDS:
-        return feature.class_ == "artefact" and beyond >= ODDS
-    return phrase_words(kinds[feature.kind], feature.feature) is not None
+    """Whether a feature gives texts away, and is an author's habit: shown by the control, or without one, words.
 
-
-def _expected(feature: Feature) -> float:
-    """How far the control's votes lean to the same side, in log-odds; 0 where they do not."""
-    if feature.control_chosen is None or feature.control_rejected is None:
-        return 0.0
-    odds = math.log((feature.control_chosen + 0.5) / (feature.control_rejected + 0.5))
-    return max(0.0, odds if feature.log_odds > 0 else -odds)
+    What leans less than `ODDS` is a tendency, of which there are many where an author differs. An n-gram with a number
+    or an equation is part of the reasoning.
+    """
+    wanted = feature.class_ == "artefact" if controlled else phrase_words(kinds[feature.kind], feature.feature)
+    return bool(wanted) and beyond_control(feature) >= ODDS and not has_content(feature.feature)
 
 
 def make_marker(feature: Feature, column: int, kind: FeatureSettings, sides: Sides) -> Marker:
@@ -146,9 +139,10 @@ def take_out(marker: Marker, contrast: Contrast, strips: Sequence[StripSettings]
 
 
 def _goes_with(sides: Sides, column: int) -> NDArray[np.bool_]:
-    """Features (all) that hardly stand where this one does not."""
+    """Features (all) that hardly stand where this one does not, more than it would be by chance."""
     votes = abs(sides.data.votes)
     sizes = np.asarray(votes.sum(axis=0)).ravel()
     shared = np.asarray((votes.T @ votes[:, [column]]).todense()).ravel()
-    together: NDArray[np.bool_] = shared >= GOES_WITH * np.maximum(sizes, 1e-9)
+    by_chance = sizes[column] / max(1, votes.shape[0])
+    together: NDArray[np.bool_] = shared >= max(GOES_WITH, (1 + by_chance) / 2) * np.maximum(sizes, 1e-9)
     return together

@@ -104,7 +104,7 @@ class Audit(Record):
     probes: dict[str, Probe]
     markers: tuple[FoundMarker, ...]
     features: tuple[Feature, ...]
-    """Artefacts first, then what cannot be attributed, then error signals; by log-odds."""
+    """Artefacts first, then what cannot be attributed, then error signals; by log-odds beyond the control's."""
     features_tested: int
     features_significant: dict[str, int]
     """By class; `features` may list fewer."""

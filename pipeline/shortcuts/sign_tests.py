@@ -10,6 +10,7 @@ as wrong ones do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from pipeline.shortcuts.features.base import FeatureSettings
 from pipeline.shortcuts.mask import has_content
 from pipeline.shortcuts.records import Feature, FeatureClass
 from pipeline.shortcuts.sides import Sides
-from pipeline.shortcuts.votes import count_votes, difference_test, sign_test
+from pipeline.shortcuts.votes import PRIOR, count_votes, difference_test, sign_test
 
 STEPS = 4
 """Log-odds that round to the same quarter count as equal in the ranking: a few votes more do not make a better name."""
@@ -46,8 +47,9 @@ def find_features(
 ) -> Tested:
     """Test all features but those `left_out` (features); false discoveries are expected to be at most a share `q`.
 
-    Ranked: artefacts, unattributed, error signals; each by log-odds, and where these are about equal,
-    words before signs and counts, then by the order of `kinds`, then longest first. Features with so few votes that no outcome could be significant are not tested.
+    Ranked: artefacts, unattributed, error signals; each by log-odds beyond the control's, and where these are about
+    equal, words before signs and counts, then by the order of `kinds`, then longest first. Features with so few votes
+    that no outcome could be significant are not tested.
     """
     from scipy.stats import binom, false_discovery_control
 
@@ -95,11 +97,20 @@ def find_features(
 
     def key(i: int) -> tuple[int, int, bool, int, int, str]:
         f = features[i]
-        odds, wordless = -round(abs(f.log_odds) * STEPS), phrase_words(kinds[f.kind], f.feature) is None
+        odds, wordless = -round(beyond_control(f) * STEPS), phrase_words(kinds[f.kind], f.feature) is None
         return rank[f.class_], odds, wordless, place[f.kind], -len(f.feature), f.feature
 
     order = sorted(range(len(features)), key=key)
     return Tested([features[i] for i in order], [int(found[i]) for i in order], len(tested))
+
+
+def beyond_control(feature: Feature) -> float:
+    """Log-odds of the votes for the side where the feature is more frequent, less those of the control for that side."""
+    odds = abs(feature.log_odds)
+    if feature.control_chosen is None or feature.control_rejected is None:
+        return odds
+    own = math.log((feature.control_chosen + PRIOR) / (feature.control_rejected + PRIOR))
+    return odds - max(0.0, own if feature.log_odds > 0 else -own)
 
 
 def phrase_words(kind: FeatureSettings, feature: str) -> str | None:

@@ -10,6 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+PRIOR = 0.5
+"""Votes that each side has before any is counted: the Dirichlet prior of the log-odds."""
+
+
 def number_prompts(keys: Sequence[str]) -> tuple[NDArray[np.intp], list[str]]:
     """The prompt of each pair as a number from 0, and the keys in the order of these numbers."""
     order = {key: number for number, key in enumerate(dict.fromkeys(keys))}
@@ -47,7 +51,7 @@ class Counts:
         mean: NDArray[np.float64] = (self.plus - self.minus) / max(1, self.prompts)
         return mean
 
-    def log_odds(self, prior: float = 0.5) -> NDArray[np.float64]:
+    def log_odds(self, prior: float = PRIOR) -> NDArray[np.float64]:
         """Log-odds of the votes under a symmetric Dirichlet prior (Monroe et al. 2008, eq. 15, for two outcomes)."""
         odds: NDArray[np.float64] = np.log((self.plus + prior) / (self.minus + prior))
         return odds

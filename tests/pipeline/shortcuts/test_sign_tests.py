@@ -11,9 +11,10 @@ from scipy.sparse import csc_matrix
 from scipy.stats import binomtest
 
 from pipeline.shortcuts.contrast import Contrast
+from pipeline.shortcuts.records import Feature
 from pipeline.shortcuts.settings import AuditSettings
 from pipeline.shortcuts.sides import Side, Sides, match
-from pipeline.shortcuts.sign_tests import Tested, find_features, phrase_words
+from pipeline.shortcuts.sign_tests import find_features, phrase_words
 from pipeline.shortcuts.table import Vocabulary
 from tests.pipeline.shortcuts.test_markers import OPENER, TEACHER, make_pairs, open_with, plant
 
@@ -126,9 +127,9 @@ def test_a_phrase_has_a_letter_and_no_number_or_equation(feature: str, words: st
     assert phrase_words(KINDS["openers"], f"^ {feature} …") == words
 
 
-def find(data: Sequence[Contrast], control: Sequence[Contrast]) -> Tested:
+def find(data: Sequence[Contrast], control: Sequence[Contrast]) -> list[Feature]:
     sides = Sides.count(data, control, Vocabulary.learn([*data, *control], SETTINGS.features))
-    return find_features(sides, SETTINGS.q, KINDS)
+    return find_features(sides, SETTINGS.q, KINDS).features
 
 
 def doubt(pairs: Sequence[Contrast], share: float) -> list[Contrast]:
@@ -138,8 +139,8 @@ def doubt(pairs: Sequence[Contrast], share: float) -> list[Contrast]:
 
 
 def test_what_the_students_wrong_texts_say_as_well_is_an_error_signal() -> None:
-    tested = find(doubt(make_pairs(150, sample=1), 0.4), doubt(make_pairs(150), 0.4))
-    odd = [feature for feature in tested.features if "odd" in feature.feature]
+    found = find(doubt(make_pairs(150, sample=1), 0.4), doubt(make_pairs(150), 0.4))
+    odd = [feature for feature in found if "odd" in feature.feature]
     assert odd
     assert {feature.class_ for feature in odd} == {"error_signal"}
     assert (0, 60, 0, 60) in {(f.chosen, f.rejected, f.control_chosen, f.control_rejected) for f in odd}
@@ -148,32 +149,32 @@ def test_what_the_students_wrong_texts_say_as_well_is_an_error_signal() -> None:
 def test_a_signal_may_lean_somewhat_further_in_the_data_and_no_more() -> None:
     """Of the student's right texts some are right by luck, and read as wrong ones do."""
     for share, expected in ((0.45, "error_signal"), (0.3, "artefact"), (0.0, "artefact")):
-        tested = find(doubt(make_pairs(200, sample=1), 0.5), doubt(make_pairs(200), share))
-        (odd,) = [f for f in tested.features if (f.kind, f.feature) == ("words", "odd")]
+        found = find(doubt(make_pairs(200, sample=1), 0.5), doubt(make_pairs(200), share))
+        (odd,) = [f for f in found if (f.kind, f.feature) == ("words", "odd")]
         assert odd.class_ == expected, share
 
 
 def test_steps_that_the_student_forgets_are_signals_beside_a_planted_habit() -> None:
-    tested = find(plant(make_pairs(150, sample=1), open_with, 0.5), make_pairs(150))
-    classes = {(f.kind, f.feature): f.class_ for f in tested.features}
+    found = find(plant(make_pairs(150, sample=1), open_with, 0.5), make_pairs(150))
+    classes = {(f.kind, f.feature): f.class_ for f in found}
     assert classes["punctuation", "="] == classes["lengths", "equations"] == "error_signal"
     assert classes["openers", f"^ {OPENER}"] == "artefact"
-    order = [("artefact", "unattributed", "error_signal").index(f.class_) for f in tested.features]
+    order = [("artefact", "unattributed", "error_signal").index(f.class_) for f in found]
     assert order == sorted(order), "what is to be mended stands first"
 
 
 def test_another_author_is_told_by_artefacts() -> None:
     artefacts = {
-        f.feature for f in find(make_pairs(200, TEACHER, sample=1), make_pairs(200)).features if f.class_ == "artefact"
+        f.feature for f in find(make_pairs(200, TEACHER, sample=1), make_pairs(200)) if f.class_ == "artefact"
     }
     assert len(artefacts) > 100
     assert {"Multiplying by", "Without those"} <= artefacts
 
 
 def test_without_a_control_nothing_is_attributed() -> None:
-    tested = find(plant(make_pairs(150), open_with, 0.5), ())
-    assert {feature.class_ for feature in tested.features} == {"unattributed"}
-    assert all(f.control_chosen is None and f.p_control is None for f in tested.features)
+    found = find(plant(make_pairs(150), open_with, 0.5), ())
+    assert {feature.class_ for feature in found} == {"unattributed"}
+    assert all(f.control_chosen is None and f.p_control is None for f in found)
 
 
 def test_what_is_left_out_is_not_tested() -> None:
