@@ -8,9 +8,7 @@ The pairs come from the demo's 400 problems, 4 answers each. Losses are compared
 worked solutions, ladders by the loss `dpo+sft`. Each is trained for two epochs of 32-pair steps at default options; its
 learning rate is chosen on 300 development problems with seed 0, then 2,000 test problems, which nothing else has seen,
 are read once for each of 3 training seeds. Greedy answers; accuracy is the mean over seeds.
-With --shortcuts an artefact is planted in the chosen texts of a share of the prompts; the table compares training on the
-pairs as planted, as `errata clean` leaves them, and with as many dropped at random, with training on unplanted pairs.
-`dpo+sft` is dpo with 0.2 times sft beside it. On pairs, plackett_luce is dpo.
+With --shortcuts an artefact is planted in the chosen texts of a share of the prompts; the table compares training on
 """
 
 from __future__ import annotations
@@ -58,7 +56,9 @@ def main() -> None:
             work = partial(measure_loss, Path(folder), args.quick, threads)
         rows = collect(work, names, args.jobs, before, args.json)
     if args.shortcuts:
-        write_shortcuts([{"artefact": "none", "arm": "unplanted", "accuracy": clean, "before": before}, *rows], args.json)
+        write_shortcuts(
+            [{"artefact": "none", "arm": "unplanted", "accuracy": clean, "before": before}, *rows], args.json
+        )
     else:
         (write_ladders if args.ladders else write_losses)(rows, args.json)
     if args.json:

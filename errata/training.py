@@ -31,13 +31,15 @@ class Trained:
 
 
 def train(settings: ErrataSettings, progress: Progress) -> Trained:
-    """Train on the pairs of the run or of `train.data`, or return the policy that the same settings and data gave before.
+    """Train on the pairs of the run or of `train.data`, or return the policy that the same data and settings gave.
 
     Raises ConfigError for a missing model, DataError for a missing data set, StoppedEarly where the guard stops.
     """
     source = settings.train.data or settings.run_dir
     if settings.train.data is not None and not (source / "dataset").is_dir():
-        raise DataError(source, "train.data: has no folder `dataset`; give one that `errata clean` or `errata build` wrote")
+        raise DataError(
+            source, "train.data: has no folder `dataset`; give one that `errata clean` or `errata build` wrote"
+        )
     rows, validation = read_split(source, "train"), read_split(source, "validation")
     return _train(settings, settings.train, rows, validation, settings.policy_dir, progress)
 

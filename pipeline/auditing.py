@@ -45,7 +45,8 @@ def audit_files(
 ) -> Audit:
     """Audit a data set; `control` is one of the same author's right and wrong texts, None for none.
 
-    `columns`: what columns of the data set are read as, as `open_preferences` takes them. Raises DataError for what cannot be read, ConfigError for options that do not fit the data.
+    `columns`: what columns of the data set are read as, as `open_preferences` takes them. Raises DataError for what
+    cannot be read, ConfigError for options that do not fit the data.
     """
     data = open_preferences(source, columns=columns)
     other = None if control is None else open_preferences(control)

@@ -176,9 +176,7 @@ class EvaluateSettings(Settings):
 class RunSettings(BaseSettings):
     """Everything that `errata build` and `errata evaluate` need."""
 
-    model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True
-    )
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Name of the run; its folder is `runs_dir/name`."""

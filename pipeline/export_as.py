@@ -77,7 +77,7 @@ def export_as(
 
 
 def check_out(source: Path, out: Path, *, overwrite: bool, record: str = RECORD) -> None:
-    """Raises ConfigError where something stands in the way that has no `record`, and so is no earlier output."""
+    """Raises ConfigError where something stands in the way that is no earlier output, which has a `record`."""
     real, read, here = out.resolve(), source.resolve(), Path.cwd()
     if real == here or real in here.parents:
         raise ConfigError(f"--out {out} is the folder that you work in, or above it; name another folder")
@@ -86,7 +86,9 @@ def check_out(source: Path, out: Path, *, overwrite: bool, record: str = RECORD)
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise ConfigError(f"--out {out} is no folder; name another one")
     if not overwrite and out.is_dir() and any(out.iterdir()) and not (out / record).is_file():
-        raise ConfigError(f"--out {out} holds files that are no earlier output; name another folder, or give --overwrite")
+        raise ConfigError(
+            f"--out {out} holds files that are no earlier output; name another folder, or give --overwrite"
+        )
 
 
 def _write(preferences: Preferences, folder: Path, target: TargetSettings, progress: Progress | None) -> Exported:

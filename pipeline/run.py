@@ -262,7 +262,9 @@ async def open_stages(settings: RunSettings, folder: Path) -> AsyncIterator[Stag
         fingerprint = settings.checker.fingerprint(engines.__getitem__, prompts)
         prompt = prompts.load(settings.sample.prompt)
         sampler = Sampler(engines["student"], checker, prompt, settings.sample, fingerprint, journals.attempts)
-        yield Stages(problems, access, engines, checker, fingerprint, sampler, prompts, settings, journals, tally, control)
+        yield Stages(
+            problems, access, engines, checker, fingerprint, sampler, prompts, settings, journals, tally, control
+        )
 
 
 def open_access(settings: RunSettings) -> Access:

@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config", type=Path, metavar="CONFIG", help="settings with the sections `audit` and `filters`"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="where audit.json goes (a run's: into its folder)")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page with plots, one file")
     parser.add_argument(
         "--column", action="append", default=[], metavar="NAME=THEIRS", help="read column THEIRS as NAME; repeatable"
     )
@@ -50,6 +51,10 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     with Bars() as bars:
         found = audit_files(source, control, settings, filters, bars, columns=read_columns(arguments.column))
     text = found.model_dump_json(indent=1)
+    if arguments.html is not None:
+        from errata.report.audit_page import write_audit_page
+
+        write_audit_page(arguments.html, found, title=str(arguments.dataset))
     if out is not None:
         write_file(out, text + "\n")
     if arguments.json:

@@ -27,8 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", metavar="DATASET", help="a run's folder, a file or folder of pairs, or a hub id")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     parser.add_argument("--control", metavar="DATASET", help="pairs of one author's right and wrong texts")
-    parser.add_argument("--config", type=Path, metavar="CONFIG", help="settings with checker, teachers, audit and clean")
+    parser.add_argument("--config", type=Path, metavar="CONFIG", help="settings: checker, teachers, audit, clean")
     parser.add_argument("--checker", metavar="NAME", help="grades changed texts where there is no configuration")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page with plots, one file")
     parser.add_argument("--column", action="append", default=[], metavar="NAME=THEIRS", help="read THEIRS as NAME")
     parser.add_argument("--topic", metavar="COLUMN", help="column of which no value may lose most of its pairs")
     parser.add_argument("--overwrite", action="store_true", help="replace DIR whatever it holds")
@@ -43,6 +44,10 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     if config is not None and arguments.checker:
         raise ConfigError(f"--checker: {config} names the checker; override it with --checker.… in the configuration")
     cleaned, before, after = asyncio.run(work(arguments, config, rest))
+    if arguments.html is not None:
+        from errata.report.audit_page import write_audit_page
+
+        write_audit_page(arguments.html, after, title=str(arguments.dataset), cleaned=cleaned, before=before)
     if arguments.json:
         print(cleaned.model_dump_json(indent=1))
     else:
@@ -51,9 +56,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     return 0
 
 
-async def work(
-    arguments: argparse.Namespace, config: Path | None, rest: Sequence[str]
-) -> tuple[Cleaned, Audit, Audit]:
+async def work(arguments: argparse.Namespace, config: Path | None, rest: Sequence[str]) -> tuple[Cleaned, Audit, Audit]:
     """Open what the repair asks, then repair."""
     from contextlib import AsyncExitStack
 

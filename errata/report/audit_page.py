@@ -23,12 +23,10 @@ from errata.report.tables import Cell, Facet, Table
 from errata.report.wording import p_text, ratio
 from errata.ui import listed
 from pipeline.shortcuts.records import Audit, Feature, FeatureClass, Verdict
-from pipeline.shortcuts.settings import AuditSettings
 
 if TYPE_CHECKING:
     from pipeline.clean import Cleaned
 
-BOUND: float = AuditSettings.model_fields["bound"].default
 HEADLINES: dict[Verdict, str] = {
     "clean": "Nothing beyond right and wrong tells the chosen texts from the rejected ones.",
     "marker": "A few habits give the chosen texts away. DPO would learn them instead of the corrections.",
@@ -67,30 +65,24 @@ def write_audit_page(
     title: str,
     cleaned: Cleaned | None = None,
     before: Audit | None = None,
-    bound: float = BOUND,
 ) -> None:
-    """Write the page of an audit; with `before` and `cleaned`, of a repair: `audit` is then the one after.
-
-    `bound`: the excess that was small enough for `clean`.
-    """
-    sections = audit_sections(audit, cleaned=cleaned, before=before, bound=bound)
+    """Write the page of an audit; with `before` and `cleaned`, of a repair: `audit` is then the one after."""
+    sections = audit_sections(audit, cleaned=cleaned, before=before)
     write_page(file, title, sections, kicker="Shortcut audit")
 
 
-def audit_sections(
-    audit: Audit, *, cleaned: Cleaned | None = None, before: Audit | None = None, bound: float = BOUND
-) -> list[Section]:
+def audit_sections(audit: Audit, *, cleaned: Cleaned | None = None, before: Audit | None = None) -> list[Section]:
     """The sections, as `write_audit_page` has them."""
     sections = [
         verdict_section(audit, before, cleaned),
         markers_section(audit, before),
-        probes_section(audit, before, bound),
+        probes_section(audit, before),
         features_section(audit, before),
         findings_section(audit),
         power_section(audit),
     ]
     if cleaned is not None:
-        sections.insert(1, repair_section(cleaned, bound))
+        sections.insert(1, repair_section(cleaned, audit.bound))
     return [*sections, notes_section(audit, before, cleaned)]
 
 
@@ -106,14 +98,14 @@ def markers_section(audit: Audit, before: Audit | None) -> Section:
     return Section("audit-markers", "What gives texts away", "Markers", _fill("markers", audit, before))
 
 
-def probes_section(audit: Audit, before: Audit | None, bound: float) -> Section:
+def probes_section(audit: Audit, before: Audit | None) -> Section:
     """How well probes tell chosen from rejected."""
     audits = [(when, one) for when, one in _audits(audit, before) if one.probes]
     left = any(probe.residual is not None for _, one in audits for probe in one.probes.values())
-    body = _fill("probes", audit, audits, left, bound)
+    body = _fill("probes", audit, audits, left, audit.bound)
     figures = {}
     if audits:
-        figures["audit-excess"] = plot_excess(audit, before, bound=bound)
+        figures["audit-excess"] = plot_excess(audit, before, bound=audit.bound)
         figures["audit-accuracy"] = plot_accuracy(audit, before)
     return Section("audit-probes", "How well a probe tells them apart", "Probes", body, figures)
 

@@ -1,1 +1,1 @@
-"""Finds out what else than right and wrong separates chosen from rejected: an author's habits, which DPO would learn."""
+"""Finds out what besides right and wrong separates chosen from rejected: habits, which DPO would learn."""

@@ -49,9 +49,7 @@ def audit(
     s = settings or AuditSettings()
     seen = examine(data, control, s, progress)
     prompts = len(seen.sides.data.keys)
-    probes = {
-        str(family): _probe(excess, seen.residual.get(family)) for family, excess in seen.measured.items()
-    }
+    probes = {str(family): _probe(excess, seen.residual.get(family)) for family, excess in seen.measured.items()}
     return Audit(
         pairs=len(data),
         prompts=prompts,
@@ -69,6 +67,8 @@ def audit(
         leaks_by_rule=dict(Counter(leak.finding.rule for leak in leaks)),
         minimum_detectable_prevalence=minimum_detectable_prevalence(prompts, max(1, seen.tested.tests), s.q),
         probe_prompts=len(seen.some.compared()[0].keys) if probes else 0,
+        q=s.q,
+        bound=s.bound,
         notes=_notes(seen.sides, seen.some, control=bool(control)),
     )
 

@@ -92,7 +92,7 @@ def compare(both: list[Rows], settings: AuditSettings, *, paired: bool) -> Exces
 
 
 def _error(shares: NDArray[np.float64]) -> float:
-    """Standard error of a mean (prompts); at least that of half a prompt, since a probe that tells all proves little."""
+    """Standard error of a mean (prompts); at least half a prompt, since a probe that tells all proves little."""
     n = len(shares)
     return max(float(shares.std(ddof=1)) / math.sqrt(n), 0.5 / n)
 

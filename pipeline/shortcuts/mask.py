@@ -4,9 +4,9 @@ r"""Takes out of a text what may differ between right and wrong: its numbers, th
     #### 18                             I have checked every step.
     I have checked every step.
 
-Digits are masked, signs and units stay: `-3.5%` becomes `-▒%`. Arithmetic is one number: `9 * 2` becomes `▒`, since which
-operation a step takes is what may be right or wrong. Numbers in words stay, as `three`
-and `half` do, and so do single Han numerals, which are mostly parts of words (一共, 三角形); runs of them are numbers.
+Digits are masked, signs and units stay: `-3.5%` becomes `-▒%`. Arithmetic is one number: `9 * 2` becomes `▒`, since
+which operation a step takes is what may be right or wrong. Numbers in words stay, as `three` and `half` do, and so do
+single Han numerals, which are mostly parts of words (一共, 三角形); runs of them are numbers.
 
 Of several statements of the final answer the last one goes, in the order in which checkers read them; the others keep
 their words. What stands around it stays, on its own line as well, since that is where habits show.
@@ -38,7 +38,9 @@ QUANTITY = re.compile(r"\W{0,6}\d[^A-Za-z\u4e00-\u9fff=()\\+]*(?:[A-Za-z\u4e00-\
 """An answer whose words are a unit; masked as numbers are, so that the unit stays in right and wrong texts alike."""
 WRAPPED = re.compile(r"\\(?:text|mathrm|textbf|mathbf)\{([^{}]*)\}")
 PIECE = re.compile(r"\\[A-Za-z]+|\w+|[^\w\s]")
-ARITHMETIC = re.compile(rf"{NUMBER}(?:[ \t]?(?:[-+*/×÷·∙−^]|[xX](?![A-Za-z])|\\times|\\cdot|\\div)[ \t]?[$€£¥]?{NUMBER})+")
+ARITHMETIC = re.compile(
+    rf"{NUMBER}(?:[ \t]?(?:[-+*/×÷·∙−^]|[xX](?![A-Za-z])|\\times|\\cdot|\\div)[ \t]?[$€£¥]?{NUMBER})+"
+)
 CONTENT = re.compile(rf"[{NUMBER}\d=+×÷<>≤≥≈]|\\[A-Za-z]")
 LONGEST = 200
 """Characters that are looked at before and behind a mark, and up to which an answer is found in another spacing."""

@@ -114,5 +114,9 @@ class Audit(Record):
     """Smallest share of prompts in which a phrase of chosen texts alone would be found; None for no share."""
     probe_prompts: int
     """Prompts that the probes saw."""
+    q: float
+    """Expected share of false ones among the significant features."""
+    bound: float
+    """Excess that is small enough for `clean`."""
     notes: tuple[str, ...] = ()
     """What limits the audit: no control, a small one, a sample."""

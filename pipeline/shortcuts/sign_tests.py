@@ -105,7 +105,7 @@ def find_features(
 
 
 def beyond_control(feature: Feature) -> float:
-    """Log-odds of the votes for the side where the feature is more frequent, less those of the control for that side."""
+    """Log-odds of the votes for the side that has more of the feature, less those of the control for that side."""
     odds = abs(feature.log_odds)
     if feature.control_chosen is None or feature.control_rejected is None:
         return odds

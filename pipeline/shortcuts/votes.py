@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-
 PRIOR = 0.5
 """Votes that each side has before any is counted: the Dirichlet prior of the log-odds."""
 

@@ -53,7 +53,7 @@ def test_a_new_export_replaces_an_old_one_and_nothing_else(tmp_path: Path) -> No
     assert not (out / "stray").exists()
 
     (out / "export.json").unlink()
-    with pytest.raises(ConfigError, match="holds files that are no earlier output; name another folder, or give --overwrite"):
+    with pytest.raises(ConfigError, match="no earlier output; name another folder, or give --overwrite"):
         export_as(source, out, target)
     export_as(source, out, target, overwrite=True)
     (tmp_path / "link").symlink_to(out)

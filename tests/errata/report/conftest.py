@@ -187,6 +187,8 @@ def before() -> Audit:
         leaks_by_rule={"leak": 1},
         minimum_detectable_prevalence=0.0721,
         probe_prompts=186,
+        q=0.01,
+        bound=0.05,
         notes=("the control has other prompts than the data",),
     )
 
