@@ -9,6 +9,8 @@ worked solutions, ladders by the loss `dpo+sft`. Each is trained for two epochs 
 learning rate is chosen on 300 development problems with seed 0, then 2,000 test problems, which nothing else has seen,
 are read once for each of 3 training seeds. Greedy answers; accuracy is the mean over seeds.
 With --shortcuts an artefact is planted in the chosen texts of a share of the prompts; the table compares training on
+the pairs as planted, as `errata clean` leaves them, and with as many dropped at random, with that on unplanted pairs.
+`dpo+sft` is dpo with 0.2 times sft beside it. On pairs, plackett_luce is dpo.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def test_every_text_is_used_before_any_is_used_again(told: list[tuple[str, str |
 
 
 def write_run(folder: Path, prompts: int = 60, answers: str = "said", **sections: Any) -> Path:
-    """Settings of a run with recorded answers, one right and two wrong ones to a problem; chosen texts have an opener."""
+    """Settings of a run with recorded answers, one right and two wrong ones a problem; its chosen texts have an opener."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for problem in (f"problem {number}" for number in range(prompts)):
@@ -120,7 +120,7 @@ def test_a_run_writes_its_control_in_a_form_that_every_command_reads(tmp_path: P
     assert {pair.values["rung"] for pair in pairs} == {"own_correct"}
     recorded = {row["question"]: row for row in map(json.loads, (tmp_path / "problems.jsonl").read_text().splitlines())}
     for pair in pairs:
-        assert not isinstance(pair.prompt, str) and not isinstance(pair.chosen, str)
+        assert not isinstance(pair.prompt, str)
         row = recorded[pair.prompt[-1]["content"]]
         assert pair.chosen == [{"role": "assistant", "content": row["said"][0]}]
         assert pair.rejected[-1]["content"] in row["said"][1:]  # type: ignore[index]

@@ -274,6 +274,6 @@ def test_kinds_of_features_can_be_chosen() -> None:
 
 def test_pairs_have_a_prompt_by_key_alone() -> None:
     """The audit sees two texts, and which pairs belong together; nothing else about the prompt."""
-    renamed = [Contrast(p.id, f"x{p.prompt}", p.chosen, p.rejected, p.answer, p.rejected_answer) for p in make_pairs(60)]
+    renamed = [replace(pair, id="x", prompt=f"x{pair.prompt}", group="x") for pair in make_pairs(60)]
     one, two = audit(make_pairs(60), (), QUICK), audit(renamed, (), QUICK)
     assert one.model_dump_json() == two.model_dump_json()
