@@ -7,9 +7,11 @@ null     Data in which nothing is to be found beyond the control. Each row is a 
          excess after Holm's correction, a marker is named, or the verdict is `marker` or `diffuse`.
 power    Eight artefacts, planted in the chosen texts of a share of the prompts of 804 real pairs. `found`: named by a
          marker or an artefact feature; `first`: by the first marker, or by the first such feature where there is none.
-         Then `errata clean` without a teacher. Innocent are the rows that nothing was planted in (shares of the worst
-         seed); `rid` is the share of the others that are dropped or have lost four fifths of what was planted, `left`
-         markers are those that no repair reached. `signals_moved`: error signals that a repair added or took out.
+         Then `errata clean` without a teacher, which learns from half of the prompts. Innocent are the rows that
+         nothing was planted in (shares of the worst seed); `rid` is the share of the others that are dropped or have
+         lost four fifths of what was planted, `left` are markers that no repair reached. `signals_lost`: chosen or
+         rejected texts that a repair left with fewer of an error signal than they have with and without the artefact,
+         `signals_made`: with more of it than either.
 authors  Right texts of one model against wrong ones of another, and each model's right against its own wrong ones.
          `matched` is the accuracy on 240 prompts of each set. An own pair has two problems, the others have one.
 size     60,000 pairs and a control of 20,000, the texts of real pairs with names and nouns exchanged at random, read
@@ -67,6 +69,8 @@ def main() -> None:
         report([{"part": part, "skipped": f"{real_pairs.DATA} is absent"} for part in parts], [], args.json)
         return
     args.draws = args.draws or (10 if args.quick else 200)
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
     done = collect([task for part in parts if part != "size" for task in list_tasks(part, args)], args)
     made: dict[str, tuple[list[Row], list[Row]]] = {}
     for part in parts:
@@ -173,7 +177,7 @@ def summarize_power(runs: list[Row]) -> tuple[list[Row], list[Row]]:
         make_target(f"{least}: share found", mean(run["found"] for run in meant), 0.95),
         make_target(f"{least}: share ranked first", mean(run["ranked_first"] for run in meant), 0.95),
         make_target("innocent rows dropped, worst run", max(r["innocent_dropped"] for r in runs), 0.02, at_most=True),
-        make_target("error signals moved by repairs, all runs", sum(r["signals_moved"] for r in runs), 0, at_most=True),
+        make_target("error signals lost by repairs, all runs", sum(r["signals_lost"] for r in runs), 0, at_most=True),
     ]
     return rows, targets
 
@@ -194,13 +198,15 @@ def summarize_runs(name: str, share: float, runs: Sequence[Row]) -> Row:
         "named": count(run["first"] for run in runs),
         "markers": average("markers"),
         "verdicts": count(run["verdict"] for run in runs),
+        "named_by_clean": average("named_by_clean"),
         "rid": average("rid"),
         "dropped": average("dropped"),
         "refused": sum(run["refused"] for run in runs),
         "left": average("left"),
         "innocent_dropped": max(run["innocent_dropped"] for run in runs),
         "innocent_changed": max(run["innocent_changed"] for run in runs),
-        "signals_moved": sum(run["signals_moved"] for run in runs),
+        "signals_lost": sum(run["signals_lost"] for run in runs),
+        "signals_made": sum(run["signals_made"] for run in runs),
         "certificates": count(run["certificate"] for run in runs),
         "detectable": runs[0]["detectable"],
     }

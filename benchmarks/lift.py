@@ -48,7 +48,7 @@ def main() -> None:
         if args.shortcuts:
             clean = measure_clean(Path(folder), args.quick)
             cases = CASES[:1] if args.quick else CASES
-            names = [f"{artefact}|{share}|{arm}" for artefact, share in cases for arm in ARMS]
+            names = [f"{artefact}|{share}" for artefact, share in cases]
             work = partial(measure_shortcut, Path(folder), args.quick, threads)
         elif args.ladders:
             names = ["reference", LADDER] if args.quick else list(LADDERS)
@@ -75,14 +75,15 @@ def name_losses(told: str) -> list[str]:
 
 
 def collect(
-    work: Callable[[str], dict[str, Any]], names: Sequence[str], jobs: int, before: float, file: Path | None
+    work: Callable[[str], Any], names: Sequence[str], jobs: int, before: float, file: Path | None
 ) -> list[dict[str, Any]]:
-    """The rows of all names, kept as they come."""
+    """The rows of all names (`work` gives one, or a list), kept as they come."""
     rows = []
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        for row in pool.map(work, names):
-            rows.append({**row, "before": before})
-            print(json.dumps(rows[-1]), flush=True)
+        for made in pool.map(work, names):
+            for row in made if isinstance(made, list) else [made]:
+                rows.append({**row, "before": before})
+                print(json.dumps(rows[-1]), flush=True)
             if file:  # an interrupted run keeps what it has
                 file.with_suffix(".partial.json").write_text(json.dumps(rows, indent=1))
     return rows
@@ -113,14 +114,14 @@ def measure_clean(folder: Path, quick: bool) -> float:
     return float(right.mean())
 
 
-def measure_shortcut(folder: Path, quick: bool, threads: int, name: str) -> dict[str, Any]:
-    """One artefact at one prevalence, in one arm."""
+def measure_shortcut(folder: Path, quick: bool, threads: int, name: str) -> list[dict[str, Any]]:
+    """One artefact at one prevalence, in all arms."""
     import numpy as np
 
     limit_threads(threads)
-    artefact, share, arm = name.split("|")
+    artefact, share = name.split("|")
     bench = ShortcutBench(folder, quick=quick)
-    return measure_case(bench, artefact, float(share), arm, np.load(folder / "clean.npy"))
+    return measure_case(bench, artefact, float(share), np.load(folder / "clean.npy"))
 
 
 def limit_threads(threads: int) -> None:

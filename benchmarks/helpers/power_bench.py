@@ -28,7 +28,7 @@ from pipeline.shortcuts.certify import Certificate
 from pipeline.shortcuts.contrast import Contrast
 from pipeline.shortcuts.excess import FAMILIES, measure, significant
 from pipeline.shortcuts.markers import find_markers
-from pipeline.shortcuts.records import Audit
+from pipeline.shortcuts.records import Audit, Feature, FoundMarker
 from pipeline.shortcuts.settings import AuditSettings, CleanSettings
 from pipeline.shortcuts.sides import Sides
 from pipeline.shortcuts.sign_tests import find_features
@@ -168,6 +168,7 @@ def measure_planted(name: str, prevalence: float, seed: int) -> Row:
         "detectable": found.minimum_detectable_prevalence,
         **describe_audit(found, name),
         **describe_repair(data, planted, items, carriers),
+        "named_by_clean": None if name == NONE else any(names(artefacts()[name], marker) for marker in repair.markers),
         "cleaned": [marker.phrase or marker.feature for marker in repair.markers],
         "left": len(repair.left),
         "certificate": certificate.outcome,
@@ -176,14 +177,25 @@ def measure_planted(name: str, prevalence: float, seed: int) -> Row:
 
 def describe_audit(found: Audit, name: str) -> Row:
     """Whether the artefact is among markers or artefact features, and first. Without one: what would pass for one."""
-    named = [(m.kind, m.feature, m.phrase) for m in found.markers]
-    named += [(f.kind, f.feature, None) for f in found.features if f.class_ == "artefact"]
-    told: Row = {"verdict": found.verdict, "first": (named[0][2] or named[0][1]) if named else None}
-    told["markers"] = len(found.markers)
+    named = [*found.markers, *(feature for feature in found.features if feature.class_ == "artefact")]
+    first = named[0] if named else None
+    told: Row = {
+        "verdict": found.verdict,
+        "first": first and (getattr(first, "phrase", None) or first.feature),
+        "markers": len(found.markers),
+    }
     if name == NONE:
-        return told | {"passes_for": [a.name for a in artefacts().values() if any(a.is_found(*n) for n in named)]}
-    is_found = artefacts()[name].is_found
-    return told | {"found": any(is_found(*n) for n in named), "ranked_first": bool(named) and is_found(*named[0])}
+        return told | {"passes_for": [a.name for a in artefacts().values() if any(names(a, one) for one in named)]}
+    artefact = artefacts()[name]
+    return told | {
+        "found": any(names(artefact, one) for one in named),
+        "ranked_first": first is not None and names(artefact, first),
+    }
+
+
+def names(artefact: Artefact, one: FoundMarker | Feature) -> bool:
+    """Whether a marker or a feature names the artefact."""
+    return artefact.is_found(one.kind, one.feature, getattr(one, "phrase", None))
 
 
 async def repair_pairs(
@@ -217,6 +229,7 @@ def describe_repair(
     marked = [row for row in rows if row[2].texts.id in carriers]
     innocent = [row for row in rows if row[2].texts.id not in carriers]
     rid = [item.dropped or _is_rid(before.chosen, after.chosen, item.contrast.chosen) for before, after, item in marked]
+    moved = [_moved(*row) for row in rows if not row[2].dropped]
     actions = Counter(change.action for _, _, item in marked for change in item.changes)
     return {
         "innocent": len(innocent),
@@ -225,7 +238,8 @@ def describe_repair(
         "rid": _share(rid) if marked else None,
         "dropped": _share(item.dropped for _, _, item in marked) if marked else None,
         "refused": actions["refused"],
-        "signals_moved": sum(_moved(*row) for row in rows if not row[2].dropped),
+        "signals_lost": sum(lost for lost, _ in moved),
+        "signals_made": sum(made for _, made in moved),
     }
 
 
@@ -240,16 +254,17 @@ def _is_rid(before: str, planted: str, after: str) -> bool:
     return bool(Indel.distance(before, after) <= RID * Indel.distance(before, planted))
 
 
-def _moved(before: Contrast, planted: Contrast, item: Item) -> int:
-    """Error signals, in either text of a pair, of which there are fewer or more than with and without the artefact."""
-    moved = 0
+def _moved(before: Contrast, planted: Contrast, item: Item) -> tuple[int, int]:
+    """Error signals, in either text of a pair, of which there are fewer than with and without the artefact; and more."""
+    lost = made = 0
     for side in ("chosen", "rejected"):
         texts = [getattr(pair, side) for pair in (before, planted, item.contrast)]
         if texts[2] != texts[1]:
             for signal in real_pairs.ERROR_SIGNALS:
                 real, marked, now = (signal.count(text) for text in texts)
-                moved += not min(real, marked) <= now <= max(real, marked)
-    return moved
+                lost += now < min(real, marked)
+                made += now > max(real, marked)
+    return lost, made
 
 
 # Real authors

@@ -6,7 +6,6 @@ import asyncio
 import json
 import random
 import re
-import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -98,26 +97,35 @@ class ShortcutBench(Bench):
         return np.array(right, dtype=np.float64)
 
 
-def measure_case(bench: ShortcutBench, artefact: str, share: float, arm: str, clean: np.ndarray) -> dict[str, Any]:
-    """One row: accuracy of an arm, and its difference to training on the unplanted pairs."""
+def measure_case(bench: ShortcutBench, artefact: str, share: float, clean: np.ndarray) -> list[dict[str, Any]]:
+    """One row an arm: accuracy, and its difference to training on the unplanted pairs.
+
+    Training is deterministic: where an arm has exactly the unplanted pairs, it is not repeated.
+    """
+    unplanted = [texts_of(row) for row in bench.pairs]
     arms, told = bench.arms(artefact, share)
-    right = bench.read_after(arms[arm])
+    rows = []
+    for arm in ARMS:
+        same = [texts_of(row) for row in arms[arm]] == unplanted
+        right = clean if same else bench.read_after(arms[arm])
+        rows.append(describe(right, clean) | {"artefact": artefact, "prompts": share, "arm": arm, **told})
+        rows[-1] |= {"pairs": len(arms[arm]), "as_unplanted": same}
+    return rows
+
+
+def texts_of(row: dict[str, Any]) -> tuple[str, str, str]:
+    return row["prompt"][-1]["content"], row["chosen"][0]["content"], row["rejected"][0]["content"]
+
+
+def describe(right: np.ndarray, clean: np.ndarray) -> dict[str, Any]:
+    """Accuracy over the seeds, and the paired difference to `clean` (seeds x problems) with 95% bounds."""
     difference = (right - clean).mean(axis=0)
     half = Z * difference.std(ddof=1) / np.sqrt(len(difference))
     return {
-        "artefact": artefact,
-        "prompts": share,
-        "pairs": len(arms[arm]),
-        "arm": arm,
         "accuracy": float(right.mean()),
         "lowest": float(right.mean(axis=1).min()),
         "highest": float(right.mean(axis=1).max()),
         "minus_clean": float(difference.mean()),
         "low95": float(difference.mean() - half),
         "high95": float(difference.mean() + half),
-        **told,
     }
-
-
-def mean_of(rows: Sequence[dict[str, Any]], name: str) -> float:
-    return statistics.mean(row[name] for row in rows)

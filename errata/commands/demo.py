@@ -1,8 +1,8 @@
 """All of it with the embedded student, on a CPU: about three minutes on two cores.
 
 The student answers 1,600 word problems four times each, a small teacher model corrects its mistakes, the corrections
-are audited for shortcuts, DPO trains it, and
-500 held-out problems show what it learnt. Interrupted, the same command goes on from where it was.
+are audited for shortcuts, DPO trains it, and 500 held-out problems show what it learnt. Interrupted, the same command
+goes on from where it was.
 """
 
 from __future__ import annotations

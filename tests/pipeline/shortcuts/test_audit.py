@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from pipeline.shortcuts.audit import NO_CONTROL, audit, decide
-from pipeline.shortcuts.contrast import Contrast
 from pipeline.shortcuts.excess import Excess
 from pipeline.shortcuts.features.base import Family
 from pipeline.shortcuts.markers import Search

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from pipeline.shortcuts.excess import INFLATION, Z, Excess, compare, significant
+from pipeline.shortcuts.excess import INFLATION, Excess, Z, compare, significant
 from pipeline.shortcuts.features.base import Family
 from pipeline.shortcuts.probes import Rows
 from pipeline.shortcuts.settings import AuditSettings

@@ -164,9 +164,7 @@ def test_steps_that_the_student_forgets_are_signals_beside_a_planted_habit() -> 
 
 
 def test_another_author_is_told_by_artefacts() -> None:
-    artefacts = {
-        f.feature for f in find(make_pairs(200, TEACHER, sample=1), make_pairs(200)) if f.class_ == "artefact"
-    }
+    artefacts = {f.feature for f in find(make_pairs(200, TEACHER, sample=1), make_pairs(200)) if f.class_ == "artefact"}
     assert len(artefacts) > 100
     assert {"Multiplying by", "Without those"} <= artefacts
 

@@ -1,0 +1,197 @@
+"""`errata clean`: repairs a run with what its configuration names, over real HTTP, and anybody's data without one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from errata.cli import main
+from pipeline.loading import load_settings
+from pipeline.preferences import open_preferences
+from pipeline.run import build
+from tests.pipeline.shortcuts.test_markers import OPENER, STUDENT, make_pairs, open_with, plant
+from tests.pipeline.test_auditing import FOREIGN, write_pairs
+from tests.pipeline.test_cleaning import spell
+from tests.pipeline.test_control import build_run, write_run
+
+AUDIT = {
+    "features": ["openers", "closers", {"feature": "words", "longest": 1}],
+    **{"permutations": 100, "repeats": 1, "columns": 32},
+}
+
+
+def read_chosen(folder: Path) -> dict[str, str]:
+    """Chosen texts by id."""
+    rows = open_preferences(folder)
+    return {str(r.values["id"]): r.chosen if isinstance(r.chosen, str) else r.chosen[-1]["content"] for r in rows}
+
+
+def test_a_run_is_cleaned_with_its_own_settings_and_checker(tmp_path: Path, capsys: Any) -> None:
+    run, summary = build_run(tmp_path, 30, audit=AUDIT)
+    out = tmp_path / "clean"
+    assert main(["clean", str(run), "--out", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert f"{summary.kept} of {summary.kept} pairs kept; strip {summary.kept}" in " ".join(shown.split())
+    assert f"openers: '{OPENER}', in 100% of pairs more in chosen" in " ".join(shown.split())
+    assert "Certificate: underpowered" in shown
+    assert "were not graded again" not in shown
+    before, after = read_chosen(run), read_chosen(out)
+    assert after == {id: text.removeprefix(f"{OPENER}\n") for id, text in before.items()}
+    assert main(["audit", str(out), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["markers"], told["control"]["pairs"]) == ([], summary.control)
+    assert main(["clean", str(run), "--out", str(out), "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert json.loads((out / "clean.json").read_text()) == again
+    assert (again["regraded"], again["changed"]) == (True, {"strip": summary.kept})
+    assert read_chosen(run) == before, "the source stays as it is"
+
+
+def write_spelled(folder: Path, url: str, **sections: Any) -> Path:
+    """A run whose references spell out `equals`, which no strip takes out, and write the gold answer as `57.00`."""
+    teacher = {"engine": "endpoint", "base_url": url, "model": "m", "retry_wait": 0.001, "input_price": 1.0}
+    told = {"teachers": {"helper": teacher}, "clean": {"restyle": "helper"}, "audit": AUDIT, **sections}
+    file = write_run(folder, 24, **told)
+    source = folder / "problems.jsonl"
+    rows = [json.loads(line) for line in source.read_text().splitlines()]
+    for row in rows:
+        row["rationale"] = spell(row["rationale"].removeprefix(f"{OPENER}\n"))
+        row["answer"] += ".00"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+def build_spelled(folder: Path, url: str) -> Path:
+    asyncio.run(build(load_settings(write_spelled(folder, url))))
+    return folder / "run"
+
+
+def test_a_teacher_rewrites_what_no_strip_mends_and_never_sees_the_gold_answer(
+    tmp_path: Path, serve: Callable[..., Any], capsys: Any
+) -> None:
+    def rewrite(body: dict[str, Any]) -> list[str]:
+        asked = body["messages"][-1]["content"]
+        number = next(n for n in range(24) if f"problem {n}?" in asked)
+        text = STUDENT.write(f"problem {number}", 7, right=number != 5)
+        return [f"<solution>\n{text}\n</solution>"]
+
+    server = serve(rewrite)
+    run = build_spelled(tmp_path, server.url)
+    assert server.bodies == [], "building asks nobody"
+    rows = {row["question"]: row for row in map(json.loads, (tmp_path / "problems.jsonl").read_text().splitlines())}
+    out = tmp_path / "clean"
+    assert main(["clean", str(run), "--out", str(out), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    carriers = [text for text in read_chosen(run).values() if " equals " in text]
+    assert told["changed"]["restyle"] + told["changed"]["refused"] == len(carriers) == len(server.bodies)
+    assert told["before"] == "marker"
+    for body in server.bodies:
+        shown = json.dumps(body)
+        question = next(question for question in rows if question in shown)
+        assert rows[question]["answer"] not in shown, "57.00 stands nowhere but in the gold answer"
+        assert " equals " in body["messages"][-1]["content"]
+        own = [text for row in rows.values() if row["question"] != question for text in row["said"][:1]]
+        assert sum(text in body["messages"][-1]["content"] for text in own) == 3, (
+            "three right answers to other problems"
+        )
+    changes = [json.loads(line) for line in (out / "changes.jsonl").read_text().splitlines()]
+    refused = [change for change in changes if change["action"] == "refused"]
+    assert refused
+    assert all(change["reason"].startswith("restyle: it is wrong now") for change in refused)
+    after = read_chosen(out)
+    assert {change["pair"] for change in changes if change["action"] == "restyle"} <= set(after)
+    for change in changes:
+        if change["action"] == "restyle":
+            assert after[change["pair"]] == change["after"] != change["before"]
+    asked = len(server.bodies)
+    assert main(["clean", str(run), "--out", str(out)]) == 0
+    assert len(server.bodies) == asked, "nothing is paid twice"
+
+
+def test_a_teacher_that_stays_away_changes_nothing_and_is_told(
+    tmp_path: Path, serve: Callable[..., Any], capsys: Any
+) -> None:
+    server = serve(lambda body: (400, {"error": {"message": "maximum context length is 4 tokens"}}))
+    run = build_spelled(tmp_path, server.url)
+    out = tmp_path / "clean"
+    assert main(["clean", str(run), "--out", str(out), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert "restyle" not in told["changed"]
+    assert told["changed"]["refused"] > 0
+    reasons = {json.loads(line)["reason"] for line in (out / "changes.jsonl").read_text().splitlines()}
+    assert any("maximum context length" in reason for reason in reasons)
+    assert {text for text in read_chosen(out).values()} <= {text for text in read_chosen(run).values()}
+
+
+def test_data_of_others_are_cleaned_with_a_checker_or_without_one(tmp_path: Path, capsys: Any) -> None:
+    planted = plant(make_pairs(60, sample=1), open_with, 1)
+    source = str(write_pairs(tmp_path / "pairs.jsonl", planted))
+    control = str(write_pairs(tmp_path / "control.jsonl", make_pairs(60)))
+    command = ["clean", source, "--control", control, "--out", str(tmp_path / "out")]
+    assert main([*command, "--checker", "numeric"]) == 0
+    assert "were not graded again" not in capsys.readouterr().out
+    first = read_chosen(tmp_path / "out")
+    assert first == {pair.id: pair.chosen.removeprefix(f"{OPENER}\n") for pair in planted}
+    assert main(command) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Changed texts were not graded again: their numbers, formulas and final answers are as they were." in shown
+    assert read_chosen(tmp_path / "out") == first
+
+
+def test_columns_of_other_names_become_those_of_trl(tmp_path: Path) -> None:
+    source = str(write_pairs(tmp_path / "foreign.jsonl", plant(make_pairs(40), open_with, 1), **FOREIGN))
+    options = ["--column", "prompt=question", "--column", "chosen=good", "--column", "rejected=bad"]
+    assert main(["clean", source, *options, "--out", str(tmp_path / "out")]) == 0
+    rows = list(open_preferences(tmp_path / "out"))
+    assert len(rows) == 40
+    assert not any(OPENER in str(row.chosen) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--checker", "numerik"], "unknown checker 'numerik'; did you mean 'numeric'?"),
+        (["--checker", "judge", "--checker.engine.engine", "scripted"], "asks a model; give it in a configuration"),
+        (["--checker", "numeric", "--student.model", "x"], "unknown option --student"),
+        (["--clean.hold_out", "0.3"], "settings go with --config"),
+        (["--config", "absent.yaml"], "absent.yaml"),
+        (["--column", "chosen"], "write NAME=THEIRS"),
+        (["--control", "absent.jsonl"], "absent.jsonl"),
+    ],
+)
+def test_wrong_options_end_with_2_and_write_nothing(options: list[str], told: str, tmp_path: Path, capsys: Any) -> None:
+    source = str(write_pairs(tmp_path / "pairs.jsonl", make_pairs(4)))
+    assert main(["clean", source, "--out", str(tmp_path / "out"), *options]) == 2
+    assert told in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pairs.jsonl"]
+
+
+def test_the_source_is_never_replaced(tmp_path: Path, capsys: Any) -> None:
+    run, _ = build_run(tmp_path, 6, audit=None)
+    for out in (run, run / "dataset", tmp_path):
+        assert main(["clean", str(run), "--out", str(out), "--overwrite"]) == 2
+        assert "would replace what is read" in capsys.readouterr().err
+    assert main(["clean", str(run), "--out", str(tmp_path / "x"), "--checker", "numeric"]) == 2
+    assert "names the checker" in capsys.readouterr().err
+
+
+def test_settings_of_a_run_can_be_overridden(tmp_path: Path, capsys: Any) -> None:
+    run, _ = build_run(tmp_path, 40, audit=AUDIT)
+    options = ["--clean.hold_out", "0.2", "--json"]
+    assert main(["clean", str(run), "--out", str(tmp_path / "out"), *options]) == 0
+    few = json.loads(capsys.readouterr().out)["certificate"]["prompts"]
+    options[1] = "0.8"
+    assert main(["clean", str(run), "--out", str(tmp_path / "out"), *options]) == 0
+    assert few < json.loads(capsys.readouterr().out)["certificate"]["prompts"]
+
+
+def test_an_unknown_teacher_is_refused_before_anything_is_read(tmp_path: Path, capsys: Any) -> None:
+    run, _ = build_run(tmp_path, 6, audit=None)
+    assert main(["clean", str(run), "--out", str(tmp_path / "out"), "--clean.restyle", "nobody"]) == 2
+    assert "clean.restyle: unknown teacher 'nobody'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
