@@ -91,7 +91,8 @@ def _features(audit: Audit) -> Table:
 
 def print_cleaned(cleaned: Cleaned, before: Audit, after: Audit) -> None:
     """What was done, and what it is worth."""
-    done = listed(cleaned.changed) or "nothing had to be changed"
+    nothing = "nothing could be changed safely" if cleaned.left else "nothing had to be changed"
+    done = listed(cleaned.changed) or nothing
     out.print(f"{cleaned.kept:,} of {cleaned.pairs:,} pairs kept; {done}.", markup=False)
     if cleaned.filtered:
         out.print(f"Dropped by filters: {listed(cleaned.filtered)}.", markup=False)
@@ -115,11 +116,14 @@ def print_cleaned(cleaned: Cleaned, before: Audit, after: Audit) -> None:
     table.add_row("excess, held out", _told(certificate.before), _told(certificate.after))
     table.add_row("as many dropped at random", "", _told(certificate.random_drop))
     out.print(table)
-    told = f"{certificate.prompts:,} held-out prompts, {certificate.model}"
+    compared = certificate.after.prompts if certificate.after else 0
+    told = f"{compared:,} of {certificate.prompts:,} held-out prompts compared, {certificate.model}"
     out.print(f"Certificate: {certificate.outcome} ({told})")
 
 
-def _told(told: Told) -> str:
+def _told(told: Told | None) -> str:
+    if told is None:
+        return "too few prompts"
     low, high = told.ci95
     return f"{told.excess:+.1%} ({low:+.1%} – {high:+.1%})"
 

@@ -41,7 +41,7 @@ def train(settings: ErrataSettings, progress: Progress) -> Trained:
             source, "train.data: has no folder `dataset`; give one that `errata clean` or `errata build` wrote"
         )
     rows, validation = read_split(source, "train"), read_split(source, "validation")
-    return _train(settings, settings.train, rows, validation, settings.policy_dir, progress)
+    return _train(settings, settings.train, rows, validation, settings.policy_dir, progress, source)
 
 
 def train_supervised(settings: ErrataSettings, progress: Progress) -> Trained:
@@ -56,17 +56,21 @@ def train_supervised(settings: ErrataSettings, progress: Progress) -> Trained:
             raise DataError(settings.sft.data, str(error)) from error
     else:
         rows, validation = (distinct_chosen(read_split(settings.run_dir, name)) for name in ("train", "validation"))
-    return _train(settings, settings.sft, rows, validation, settings.sft_dir, progress)
+    return _train(settings, settings.sft, rows, validation, settings.sft_dir, progress, settings.run_dir)
 
 
 def _train(
-    settings: ErrataSettings, fit: FitSettings, rows: Rows, validation: Rows, target: Path, progress: Progress
+    settings: ErrataSettings,
+    fit: FitSettings,
+    rows: Rows,
+    validation: Rows,
+    target: Path,
+    progress: Progress,
+    source: Path,
 ) -> Trained:
     model = student_model(settings, fit)
     if not rows:
-        raise DataError(
-            settings.run_dir / "dataset", "holds no training pair; run `errata build` first, and see its summary"
-        )
+        raise DataError(source / "dataset", "holds no training pair; run `errata build` first, and see its summary")
     fingerprint = content_id(model_identity(model), fit.model_dump(mode="json"), rows, validation)
     done = target / "training.json"
     if done.is_file() and (record := json.loads(done.read_text()))["fingerprint"] == fingerprint:
@@ -78,7 +82,7 @@ def _train(
         trainer = _make_trainer(settings, fit, model, rows, validation, checkpoints, progress)
         result = trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
     except TrainerError as error:
-        raise DataError(settings.run_dir / "dataset", str(error)) from error
+        raise DataError(source / "dataset", str(error)) from error
     if trainer.state.global_step < trainer.state.max_steps:
         raise StoppedEarly(
             f"training stopped at step {trainer.state.global_step} of {trainer.state.max_steps} "

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.errors import DataError
-from pipeline.filtering import look_at, make_looks, read_texts, texts_of_preference, whole
-from pipeline.filters.base import FilterSettings, Look
+from pipeline.filtering import look_at, make_looks, texts_of_preference, whole
+from pipeline.filters.base import FilterSettings, Look, Texts
 from pipeline.preferences import Preference, Preferences, open_preferences
 from pipeline.settings import available, load_component
 from pipeline.shortcuts.audit import Progress, audit
@@ -19,6 +19,8 @@ from pipeline.shortcuts.settings import AuditSettings
 from pipeline.store import write_file
 from pipeline.types import content_id
 
+CONTROL_PROMPTS = 20_000
+"""Prompts of the control that are read at most, drawn by their hashes, as those of the data are."""
 CARD = "## Shortcut audit"
 CONTROL = "control.jsonl"
 """The file of a run folder that holds its control."""
@@ -42,21 +44,23 @@ def audit_files(
     filters: Sequence[FilterSettings] = (),
     progress: Progress = lambda *_: None,
     columns: Mapping[str, str | None] | None = None,
+    control_columns: Mapping[str, str | None] | None = None,
 ) -> Audit:
     """Audit a data set; `control` is one of the same author's right and wrong texts, None for none.
 
-    `columns`: what columns of the data set are read as, as `open_preferences` takes them. Raises DataError for what
-    cannot be read, ConfigError for options that do not fit the data.
+    `columns`: what columns are read as, as `open_preferences` takes them. Raises DataError for what cannot be read,
+    ConfigError for options that do not fit the data.
     """
     data = open_preferences(source, columns=columns)
-    other = None if control is None else open_preferences(control)
-    by_id = "problem_id" in data.columns and (other is None or "problem_id" in other.columns)
-    looks = make_looks(filters, read_texts(control) if control is not None else ())
+    other = None if control is None else open_preferences(control, columns=control_columns)
+    by_id = all_have_ids(data) and (other is None or all_have_ids(other))
+    looks = make_looks(filters, () if other is None else map(texts_of_preference, other))
     material = read_material(data, settings, looks, by_id=by_id)
     if not material.contrasts:
         told = ", ".join(f"{count} {reason}" for reason, count in data.left_out.items())
         raise DataError(Path(source), f"holds no pair to audit: {told}")
-    own = [] if other is None else read_material(other, settings, (), by_id=by_id).contrasts
+    fewer = settings.model_copy(update={"most_prompts": min(settings.most_prompts, CONTROL_PROMPTS)})
+    own = [] if other is None else read_material(other, fewer, (), by_id=by_id).contrasts
     found = audit(material.contrasts, own, settings, material.leaks, progress)
     notes = [f"{count:,} {reason} left out" for reason, count in data.left_out.items()]
     if data.tables_left_out:
@@ -76,12 +80,22 @@ def read_material(data: Preferences, settings: AuditSettings, looks: Sequence[Lo
     for pair in data:
         made.pairs += 1
         texts = texts_of_preference(pair)
-        made.leaks += [Leak(pair=texts.id, finding=finding) for finding in look_at(texts, looks)]
+        made.leaks += leaks_in(texts, looks)
         if (key := prompt_key(pair, by_id=by_id)) in keys:
             made.contrasts.append(
                 Contrast(texts.id, key, texts.chosen, texts.rejected, texts.answer, texts.rejected_answer)
             )
     return made
+
+
+def leaks_in(texts: Texts, looks: Sequence[Look]) -> list[Leak]:
+    """What filters find in a pair."""
+    return [Leak(pair=texts.id, finding=finding) for finding in look_at(texts, looks)]
+
+
+def all_have_ids(data: Preferences) -> bool:
+    """Whether every row names its problem, so that prompts can be told apart by that."""
+    return "problem_id" in data.columns and all(pair.values.get("problem_id") is not None for pair in data)
 
 
 def prompt_key(pair: Preference, *, by_id: bool) -> str:

@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
-from pipeline.auditing import CARD, CONTROL, card_lines
+from pipeline.auditing import CARD, CONTROL, all_have_ids, card_lines, leaks_in
 from pipeline.checkers.base import Checker
 from pipeline.cleaning import Change, Item, Regrade, Repair, Restyle, count_actions, read_items
 from pipeline.config import RunSettings
@@ -22,8 +23,8 @@ from pipeline.engines.base import Engine
 from pipeline.errors import DataError
 from pipeline.export_as import check_out
 from pipeline.exports.base import ParquetFile, head
-from pipeline.filtering import make_looks, read_texts, whole
-from pipeline.filters.base import FilterSettings, Texts
+from pipeline.filtering import make_looks, whole
+from pipeline.filters.base import FilterSettings, Look, Texts
 from pipeline.grade import try_grade
 from pipeline.kinds import columns as columns_of
 from pipeline.preferences import Preferences, open_preferences
@@ -33,6 +34,7 @@ from pipeline.replies import Form
 from pipeline.run import open_access
 from pipeline.shortcuts.audit import Progress, audit
 from pipeline.shortcuts.certify import Certificate
+from pipeline.shortcuts.contrast import Contrast
 from pipeline.shortcuts.records import Audit, FoundMarker
 from pipeline.shortcuts.restyle import restyle
 from pipeline.shortcuts.settings import AuditSettings, CleanSettings
@@ -83,7 +85,7 @@ async def clean_files(
     *,
     progress: Progress = lambda *_: None,
     columns: Mapping[str, str | None] | None = None,
-    topic: str | None = None,
+    control_columns: Mapping[str, str | None] | None = None,
     overwrite: bool = False,
 ) -> tuple[Cleaned, Audit, Audit]:
     """Repair a data set; returns what was done, and the audits of the whole before and after.
@@ -92,20 +94,21 @@ async def clean_files(
     """
     check_out(Path(source), out, overwrite=overwrite, record=RECORD)
     data = open_preferences(source, columns=columns)
-    other = None if control is None else open_preferences(control)
-    by_id = "problem_id" in data.columns and (other is None or "problem_id" in other.columns)
-    items = read_items(data, settings, by_id=by_id, topic=topic)
-    own = [] if other is None else [item.contrast for item in read_items(other, settings, by_id=by_id)]
+    other = None if control is None else open_preferences(control, columns=control_columns)
+    by_id = all_have_ids(data) and (other is None or all_have_ids(other))
+    items = read_items(data, settings, by_id=by_id)
+    controls = [] if other is None else read_items(other, settings, by_id=by_id)
+    own = [item.contrast for item in controls]
     if not items:
         raise DataError(Path(source), "holds no pair to repair")
-    before = await asyncio.to_thread(audit, [item.contrast for item in items], own, audit_settings, (), progress)
-    looks = make_looks(filters, read_texts(control) if control is not None else ())
+    looks = make_looks(filters, (item.texts for item in controls))
+    before = await asyncio.to_thread(audit_items, items, own, audit_settings, looks, progress)
     repair = Repair(settings, audit_settings, own, tools.regrade, tools.restyle, progress)
     certificate = await repair.run(items, looks)
     kept = [item for item in items if not item.dropped]
     if not kept:
         raise DataError(Path(source), "leaves no pair: filters drop all of them; see `errata audit`")
-    after = await asyncio.to_thread(audit, [item.contrast for item in kept], own, audit_settings, (), progress)
+    after = await asyncio.to_thread(audit_items, kept, own, audit_settings, looks, progress)
     cleaned = Cleaned(
         pairs=len(items),
         kept=len(kept),
@@ -120,10 +123,20 @@ async def clean_files(
         rows={},
         notes=[f"{count:,} {reason} left out" for reason, count in data.left_out.items()],
     )
-    write_cleaned(
-        out, data, kept, [change for item in items for change in item.changes], cleaned, before, after, control
-    )
+    if data.unknown:
+        cleaned.notes.append(f"columns not carried over: {', '.join(data.unknown)}")
+    changes = [change for item in items for change in item.changes]
+    config = Path(source) / "config.yaml"
+    write_cleaned(out, data, kept, changes, cleaned, before, after, controls, config if config.is_file() else None)
     return cleaned, before, after
+
+
+def audit_items(
+    items: Sequence[Item], control: Sequence[Contrast], settings: AuditSettings, looks: Sequence[Look], told: Progress
+) -> Audit:
+    """Audit pairs as they are now, with what filters find in them."""
+    leaks = [leak for item in items for leak in leaks_in(item.texts, looks)]
+    return audit([item.contrast for item in items], control, settings, leaks, told)
 
 
 def write_cleaned(
@@ -134,7 +147,8 @@ def write_cleaned(
     cleaned: Cleaned,
     before: Audit,
     after: Audit,
-    control: Path | str | None,
+    controls: Sequence[Item],
+    config: Path | None,
 ) -> None:
     """`dataset/` with its data card, changes.jsonl, clean.json and both audits."""
     fresh = out.resolve().with_name(f".{out.name}.tmp")
@@ -146,11 +160,9 @@ def write_cleaned(
     files: dict[str, ParquetFile] = {}
     for item in kept:
         row = item.row
-        values = dict(row.values)
+        made = {name: value for name, value in row_of(item).items() if name in shape}
         if item.changed and "edit_ratio" in shape:
-            values["edit_ratio"] = edit_ratio(whole(row.rejected), whole(row.chosen))
-        made = {"prompt": row.prompt, "chosen": row.chosen, "rejected": row.rejected, **values}
-        made = {name: made.get(name) for name in shape}
+            made["edit_ratio"] = edit_ratio(whole(row.rejected), whole(row.chosen))
         line = json.dumps(made, ensure_ascii=False)
         content.update(f"{row.split}{line}".encode())
         if row.split not in files:
@@ -159,8 +171,10 @@ def write_cleaned(
     cleaned.rows = {split: file.close(split) for split, file in files.items()}
     lines = (change.model_dump_json(exclude_none=True) for change in changes)
     write_file(fresh / "changes.jsonl", "".join(f"{line}\n" for line in lines))
-    if control is not None and Path(control).is_file():
-        shutil.copyfile(control, fresh / CONTROL)
+    if controls:
+        write_file(fresh / CONTROL, "".join(json.dumps(row_of(item), ensure_ascii=False) + "\n" for item in controls))
+    if config is not None:
+        shutil.copyfile(config, fresh / "config.yaml")
     write_file(fresh / "audit_before.json", before.model_dump_json(indent=1) + "\n")
     write_file(fresh / "audit.json", after.model_dump_json(indent=1) + "\n")
     write_file(fresh / RECORD, cleaned.model_dump_json(indent=1) + "\n")
@@ -168,13 +182,21 @@ def write_cleaned(
     move_into_place(fresh, out.resolve())
 
 
+def row_of(item: Item) -> dict[str, Any]:
+    """A pair as it is written."""
+    row = item.row
+    return {"prompt": row.prompt, "chosen": row.chosen, "rejected": row.rejected, **row.values}
+
+
 def _card(cleaned: Cleaned, after: Audit, data: Preferences, content: str) -> str:
     lines = [head("parquet", cleaned.rows, content, None, data.form), ""]
     lines += ["# Preference pairs made by Errata", ""]
     lines += [f"- {split}: {count} pairs" for split, count in cleaned.rows.items()]
     certificate = cleaned.certificate
-    low, high = certificate.after.ci95
-    told = f"{certificate.after.excess:+.3f} ({low:+.3f} to {high:+.3f})"
+    told = "could not be measured"
+    if certificate.after is not None:
+        low, high = certificate.after.ci95
+        told = f"{certificate.after.excess:+.3f} ({low:+.3f} to {high:+.3f})"
     lines += ["", f"Repaired: {cleaned.kept} of {cleaned.pairs} pairs kept; {dict(cleaned.changed)}."]
     lines += ["", f"Certificate: **{certificate.outcome}** on {certificate.prompts} held-out prompts; excess {told}."]
     lines += ["", CARD, *card_lines(after)]
@@ -199,7 +221,7 @@ async def tools_of_run(settings: RunSettings, wanted: set[str]) -> AsyncIterator
         if teacher is not None:
             used[teacher] = settings.teachers[teacher]
         engines.update(await access.open_all(used))
-        regrade = make_regrade(checker, problems)
+        regrade = make_regrade(checker, problems, needs_gold=settings.checker.needs_gold)
         if teacher is None:
             yield Tools(regrade)
         else:
@@ -213,13 +235,14 @@ def ids_of(source: Path | str, columns: Mapping[str, str | None] | None) -> set[
     return {str(id) for id in found if id is not None}
 
 
-def make_regrade(checker: Checker, problems: Mapping[str, Problem]) -> Regrade:
+def make_regrade(checker: Checker, problems: Mapping[str, Problem], *, needs_gold: bool = True) -> Regrade:
     """A text is graded as an answer to its problem; where that is not known, to what the row tells of it."""
 
     async def regrade(texts: Texts, text: str, wanted: Verdict) -> str | None:
-        problem = problems.get(texts.problem or "") or Problem(
-            id=texts.id, question=texts.question, answer=texts.answer
-        )
+        told = Problem(id=texts.id, question=texts.question, answer=texts.answer)
+        problem = problems.get(texts.problem or "", told)
+        if problem.answer is None and needs_gold:
+            return "it cannot be graded again: the row has no answer"
         grade, failure = await try_grade(checker, problem, Completion(text=text))
         if grade is None:
             return failure

@@ -140,7 +140,7 @@ class Repair:
 
     async def strip(self, items: Sequence[Item], found: Sequence[FoundMarker]) -> int:
         """Take markers out of both texts of all pairs; returns how many texts changed."""
-        markers = [Marker(m.kind, m.feature, m.more_in, m.phrase) for m in found]
+        markers = [Marker(m.kind, m.feature, m.more_in, m.phrase, m.shown) for m in found]
         changed = 0
 
         async def strip_both(item: Item) -> None:
@@ -249,17 +249,25 @@ class Repair:
         return certify([before for _, before in held], after, fewer, self.control, self.audit)
 
 
-def read_items(data: Preferences, settings: CleanSettings, *, by_id: bool, topic: str | None = None) -> list[Item]:
-    """All pairs of a data set, a share of the prompts held out by their hashes."""
+def read_items(data: Preferences, settings: CleanSettings, *, by_id: bool) -> list[Item]:
+    """All pairs of a data set, a share of the prompts held out by their hashes; grouped by topic and difficulty."""
     items = []
     for row in data:
         texts, key = texts_of_preference(row), prompt_key(row, by_id=by_id)
         held = int(content_id("held out", key), 16) < settings.hold_out * 16**16
-        group = row.values.get(topic) if topic else None
-        told = None if group is None else str(group)
-        contrast = Contrast(texts.id, key, texts.chosen, texts.rejected, texts.answer, texts.rejected_answer, told)
+        answers = texts.answer, texts.rejected_answer
+        contrast = Contrast(texts.id, key, texts.chosen, texts.rejected, *answers, group_of(row))
         items.append(Item(row, texts, contrast, held))
     return items
+
+
+def group_of(row: Preference) -> str | None:
+    """Topic and difficulty, the thirds of the student's share of right answers; None where neither is known."""
+    topic, rate = row.values.get("topic"), row.values.get("pass_rate")
+    if topic is None and rate is None:
+        return None
+    level = "" if not isinstance(rate, float) else str(min(2, int(3 * rate)))
+    return f"{'' if topic is None else topic}|{level}"
 
 
 def draw_examples(own: Sequence[tuple[str, str]], item: Item) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import ExportSettings
+from pipeline.selecting import Placed
 from pipeline.store import move_into_place, write_file
 from pipeline.types import Message, Pair, content_id
 
@@ -16,6 +17,8 @@ COLUMNS = (
     *("id", "problem_id", "answer", "rejected_answer", "chosen_score", "rejected_score"),
     *("rung", "teacher", "gold_visible", "edit_ratio", "view", "confirms"),
 )
+OF_PROBLEM = ("topic", "pass_rate")
+"""Columns that tell of the problem: its topic where the data have one, the student's share of right answers."""
 ROWS_PER_SHARD = 100_000
 ROWS_PER_GROUP = 5_000
 
@@ -25,7 +28,7 @@ def is_validation(problem_id: str, share: float) -> bool:
     return int(content_id("split", problem_id), 16) < share * 16**16
 
 
-def make_row(pair: Pair, format: str) -> dict[str, Any]:
+def make_row(pair: Pair, format: str, *, topic: str | None, pass_rate: float) -> dict[str, Any]:
     """One row as TRL reads it, with its provenance."""
     row: dict[str, Any] = {}
     if format == "conversation":
@@ -35,20 +38,23 @@ def make_row(pair: Pair, format: str) -> dict[str, Any]:
     else:
         row["prompt"] = "\n\n".join(message.content for message in pair.prompt) + "\n"
         row["chosen"], row["rejected"] = pair.chosen, pair.rejected
-    return row | {name: getattr(pair, name) for name in COLUMNS}
+    row |= {name: getattr(pair, name) for name in COLUMNS}
+    return row | {"topic": topic, "pass_rate": pass_rate}
 
 
-def export_pairs(pairs: Iterable[Pair], folder: Path, settings: ExportSettings, card: Sequence[str]) -> dict[str, int]:
+def export_pairs(
+    pairs: Iterable[tuple[Pair, Placed]], folder: Path, settings: ExportSettings, card: Sequence[str]
+) -> dict[str, int]:
     """Write the kept pairs; returns the rows of each split. The folder is made new and moved into place."""
     fresh = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     content = hashlib.sha256()
     shards = {split: Shards(fresh, settings.format) for split in ("train", "validation")}
-    for pair in pairs:
+    for pair, place in pairs:
         if pair.dropped_by is None:
             split = "validation" if is_validation(pair.problem_id, settings.validation_share) else "train"
-            shards[split].add(make_row(pair, settings.format))
+            shards[split].add(make_row(pair, settings.format, topic=place.topic, pass_rate=place.pass_rate))
             content.update(f"{split}{pair.model_dump_json()}".encode())
     if not shards["train"].rows:  # a handful of pairs may all fall on one side
         shards["train"], shards["validation"] = shards["validation"], shards["train"]
@@ -108,9 +114,9 @@ def _schema(format: str) -> Any:
     turns = pyarrow.list_(pyarrow.struct([(name, text) for name in Message.model_fields]))
     sides = turns if format == "conversation" else text
     kinds = dict.fromkeys(("gold_visible", "confirms"), pyarrow.bool_())
-    kinds |= dict.fromkeys(("edit_ratio", "chosen_score", "rejected_score"), pyarrow.float64())
+    kinds |= dict.fromkeys(("edit_ratio", "chosen_score", "rejected_score", "pass_rate"), pyarrow.float64())
     fields = [(name, sides) for name in ("prompt", "chosen", "rejected")]
-    return pyarrow.schema(fields + [(name, kinds.get(name, text)) for name in COLUMNS])
+    return pyarrow.schema(fields + [(name, kinds.get(name, text)) for name in (*COLUMNS, *OF_PROBLEM)])
 
 
 def _card(splits: dict[str, int], lines: Sequence[str], content: str) -> str:

@@ -29,8 +29,8 @@ Form = Literal["conversation", "text"]
 
 SIDES = ("prompt", "chosen", "rejected")
 COLUMNS: Mapping[str, Kind] = {
-    **dict.fromkeys(("id", "problem_id", "answer", "rejected_answer", "rung", "teacher", "view"), "text"),
-    **dict.fromkeys(("edit_ratio", "chosen_score", "rejected_score", "weight", "margin"), "number"),
+    **dict.fromkeys(("id", "problem_id", "answer", "rejected_answer", "rung", "teacher", "view", "topic"), "text"),
+    **dict.fromkeys(("edit_ratio", "chosen_score", "rejected_score", "pass_rate", "weight", "margin"), "number"),
     **dict.fromkeys(("gold_visible", "confirms"), "truth"),
 }
 """What a row may tell of itself, besides its texts."""

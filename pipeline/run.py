@@ -167,13 +167,15 @@ class Stages:
             asked = sources.conversation
             pairs += await self.reviser.pairs(problem, asked, attempts, direct, self.pair_settings)
         self.tally.count_pairs(len(direct), pairs)
+        column = s.pair.select.topic
+        value = None if column is None else problem.extras.get(column)
+        topic = None if value is None else str(value)
         own = control_pairs(problem, sources.conversation, attempts, s.cleanups, s.pair.max_per_problem)
         for index, pair in enumerate(own):
-            self.control.add(number, index, json.dumps(make_row(pair, "conversation"), ensure_ascii=False))
+            row = make_row(pair, "conversation", topic=topic, pass_rate=rate)
+            self.control.add(number, index, json.dumps(row, ensure_ascii=False))
         self.tally.control += len(own)
-        topic = s.pair.select.topic
-        value = None if topic is None else problem.extras.get(topic)
-        return Placed(self.folder.pairs.append(pairs), rate, None if value is None else str(value))
+        return Placed(self.folder.pairs.append(pairs), rate, topic)
 
 
 async def build(settings: RunSettings, progress: Progress = QUIET) -> Summary:
@@ -214,7 +216,7 @@ async def build(settings: RunSettings, progress: Progress = QUIET) -> Summary:
             left = filtered | select_pairs(settings.pair, folder, placed, filtered)
             tally.count_left(left.values())
             summary = tally.summarize(settings, len(problems), problems.report)
-            chosen = (pair for pair, _ in read_pairs(folder, placed, left))
+            chosen = read_pairs(folder, placed, left)
             summary.splits = export_pairs(chosen, folder.path / "dataset", settings.export, card_lines(summary))
         if settings.audit is not None and summary.splits:
             with tally.timed("audit"):

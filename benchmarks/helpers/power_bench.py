@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from helpers import real_pairs
@@ -23,16 +24,13 @@ from pipeline.auditing import every_filter
 from pipeline.cleaning import Item, Repair, read_items
 from pipeline.filtering import make_looks
 from pipeline.preferences import Preference
-from pipeline.shortcuts.audit import FEWEST, Examined, audit, decide, examine
+from pipeline.shortcuts.audit import Examined, audit, examine
 from pipeline.shortcuts.certify import Certificate
 from pipeline.shortcuts.contrast import Contrast
 from pipeline.shortcuts.excess import FAMILIES, measure, significant
-from pipeline.shortcuts.markers import find_markers
 from pipeline.shortcuts.records import Audit, Feature, FoundMarker
 from pipeline.shortcuts.settings import AuditSettings, CleanSettings
 from pipeline.shortcuts.sides import Sides
-from pipeline.shortcuts.sign_tests import find_features
-from pipeline.shortcuts.strips import all_strips
 from pipeline.shortcuts.table import Vocabulary
 
 SETTINGS = AuditSettings()
@@ -120,17 +118,9 @@ def _prepare(case: str) -> tuple[Vocabulary, Callable[[int], Draw]]:
 
 
 def examine_known(data: Sequence[Contrast], control: Sequence[Contrast], vocabulary: Vocabulary) -> Examined:
-    """`pipeline.shortcuts.audit.examine` for a vocabulary that knows all texts: it is blind to what was chosen."""
-    s = SETTINGS
-    sides = Sides.count(data, control, vocabulary)
-    tested = find_features(sides, s.q, {kind.name: kind for kind in s.features})
-    some = sides.sample(s.probe_prompts, s.seed)
-    assert min(len(side.keys) for side in some.compared() if side is not None) >= FEWEST
-    measured = measure(some, s)
-    search = find_markers(some, s, all_strips())
-    residual = measure(search.without, s, search.left_out) if search.found else {}
-    decision = decide(measured, residual, search, len(sides.data.keys), s.bound, control=bool(control))
-    return Examined(sides, tested, some, measured, search, residual, decision)
+    """An audit with a vocabulary that has seen all texts: blind to what was chosen, it is the same in all draws."""
+    with mock.patch.object(Vocabulary, "learn", return_value=vocabulary):
+        return examine(data, control, SETTINGS)
 
 
 def _alarms(case: str, seen: Examined) -> Row:
@@ -255,7 +245,7 @@ def _is_rid(before: str, planted: str, after: str) -> bool:
 
 
 def _moved(before: Contrast, planted: Contrast, item: Item) -> tuple[int, int]:
-    """Error signals, in either text of a pair, of which there are fewer than with and without the artefact; and more."""
+    """Error signals, in either text, of which there are fewer than with and without the artefact; and of which more."""
     lost = made = 0
     for side in ("chosen", "rejected"):
         texts = [getattr(pair, side) for pair in (before, planted, item.contrast)]

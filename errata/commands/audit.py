@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--column", action="append", default=[], metavar="NAME=THEIRS", help="read column THEIRS as NAME; repeatable"
     )
     parser.add_argument(
-        "--require-clean", action="store_true", help=f"exit with {NOT_CLEAN} where the verdict is not clean"
+        "--require-clean",
+        action="store_true",
+        help=f"exit with {NOT_CLEAN} unless the verdict is clean and no finding drops a pair",
     )
     parser.add_argument("--json", action="store_true", help="print audit.json")
 
@@ -49,7 +51,9 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     control = locate(arguments.control) if arguments.control else run_folder and control_of(run_folder)
     out = arguments.out or (run_folder and run_folder / "audit.json")
     with Bars() as bars:
-        found = audit_files(source, control, settings, filters, bars, columns=read_columns(arguments.column))
+        columns = read_columns(arguments.column)
+        own = columns if arguments.control else None
+        found = audit_files(source, control, settings, filters, bars, columns=columns, control_columns=own)
     text = found.model_dump_json(indent=1)
     if arguments.html is not None:
         from errata.report.audit_page import write_audit_page
@@ -63,7 +67,8 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         print_audit(found)
         if out is not None:
             print(f"Written: {out}")
-    return NOT_CLEAN if arguments.require_clean and found.verdict != "clean" else 0
+    clean = found.verdict == "clean" and not any(leak.finding.action == "drop" for leak in found.leaks)
+    return NOT_CLEAN if arguments.require_clean and not clean else 0
 
 
 def locate(name: str) -> Path | str:

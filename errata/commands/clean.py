@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from errata.commands.audit import NOT_CLEAN
+
 if TYPE_CHECKING:
     from errata.config import ErrataSettings
     from pipeline.checkers.base import CheckerSettings
@@ -33,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--column", action="append", default=[], metavar="NAME=THEIRS", help="read THEIRS as NAME")
     parser.add_argument("--topic", metavar="COLUMN", help="column of which no value may lose most of its pairs")
     parser.add_argument("--overwrite", action="store_true", help="replace DIR whatever it holds")
+    parser.add_argument(
+        "--require-passed", action="store_true", help=f"exit with {NOT_CLEAN} unless the certificate is passed"
+    )
     parser.add_argument("--json", action="store_true", help="print clean.json")
 
 
@@ -53,7 +58,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     else:
         print_cleaned(cleaned, before, after)
         print(f"Folder: {arguments.out}; what was changed stands in changes.jsonl")
-    return 0
+    return NOT_CLEAN if arguments.require_passed and cleaned.certificate.outcome != "passed" else 0
 
 
 async def work(arguments: argparse.Namespace, config: Path | None, rest: Sequence[str]) -> tuple[Cleaned, Audit, Audit]:
@@ -70,6 +75,8 @@ async def work(arguments: argparse.Namespace, config: Path | None, rest: Sequenc
 
     source = locate(arguments.dataset)
     columns = read_columns(arguments.column)
+    if arguments.topic:
+        columns["topic"] = arguments.topic
     audit: AuditSettings = AuditSettings()
     clean: CleanSettings = CleanSettings()
     filters: Sequence[FilterSettings] = every_filter()
@@ -82,8 +89,9 @@ async def work(arguments: argparse.Namespace, config: Path | None, rest: Sequenc
                 audit, clean, filters = settings.audit or audit, settings.clean, settings.filters
                 tools = await stack.enter_async_context(tools_of_run(settings, ids_of(source, columns)))
             elif arguments.checker:
-                checker = await stack.enter_async_context(make_checker(arguments.checker, rest).create())
-                tools = Tools(make_regrade(checker, {}))
+                settings_of_checker = make_checker(arguments.checker, rest)
+                checker = await stack.enter_async_context(settings_of_checker.create())
+                tools = Tools(make_regrade(checker, {}, needs_gold=settings_of_checker.needs_gold))
             elif rest:
                 raise ConfigError(f"{rest[0]}: settings go with --config, those of a checker with --checker")
             return await clean_files(
@@ -96,7 +104,7 @@ async def work(arguments: argparse.Namespace, config: Path | None, rest: Sequenc
                 tools,
                 progress=bars,
                 columns=columns,
-                topic=arguments.topic,
+                control_columns=columns if arguments.control else None,
                 overwrite=arguments.overwrite,
             )
 

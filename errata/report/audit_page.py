@@ -208,7 +208,8 @@ def power_section(audit: Audit) -> Section:
 def repair_section(cleaned: Cleaned, bound: float) -> Section:
     """What a repair did, and what held-out prompts say of it."""
     c = cleaned.certificate
-    told = {"before": c.before, "after": c.after, "as many dropped at random": c.random_drop}
+    arms = {"before": c.before, "after": c.after, "as many dropped at random": c.random_drop}
+    told = {name: arm for name, arm in arms.items() if arm is not None}
     changed = listed(cleaned.changed)
     done = {
         "changed": f"Changed: {changed}." if changed else "Nothing had to be changed.",
@@ -217,7 +218,9 @@ def repair_section(cleaned: Cleaned, bound: float) -> Section:
         "told": list(told.items()),
     }
     body = _fill("repair", cleaned, done, OUTCOMES[c.outcome])
-    beyond = "chance" if c.after.control is None else "the control"
+    if not told:
+        return Section("audit-repair", "The repair and its certificate", "Repair", body)
+    beyond = "chance" if next(iter(told.values())).control is None else "the control"
     values = {name.removeprefix("as many "): (one.excess, *one.ci95) for name, one in told.items()}
     series = Series("excess", "--after", "circle", values)
     figure = plot_intervals([series], bound=bound, axis=f"beyond {beyond}")

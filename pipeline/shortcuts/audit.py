@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipeline.shortcuts.contrast import Contrast
-from pipeline.shortcuts.excess import INFLATION, Excess, Z, measure, significant
+from pipeline.shortcuts.excess import FEWEST, Excess, measure
 from pipeline.shortcuts.features.base import Family
 from pipeline.shortcuts.markers import Search, find_markers
-from pipeline.shortcuts.power import minimum_detectable_prevalence, prompts_needed
-from pipeline.shortcuts.records import Audit, ControlSummary, Feature, Leak, Probe, Verdict
+from pipeline.shortcuts.power import minimum_detectable_prevalence
+from pipeline.shortcuts.records import Audit, ControlSummary, Feature, Leak, Probe
 from pipeline.shortcuts.settings import AuditSettings
 from pipeline.shortcuts.sides import Sides
 from pipeline.shortcuts.sign_tests import Tested, find_features
 from pipeline.shortcuts.strips import all_strips
 from pipeline.shortcuts.table import Vocabulary
+from pipeline.shortcuts.verdict import Decision, Evidence, advise, decide
 
 Progress = Callable[[str, int, int], None]
-FEWEST = 40
-"""Prompts below which no probe is tried."""
 NO_CONTROL = (
     "no control: right and wrong texts differ by themselves, and without pairs of the same author these differences "
     "cannot be told from its habits; all numbers are absolute, and a verdict other than clean may be due to them"
 )
-ADVICE = {
-    "clean": "nothing has to be done",
-    "marker": "`errata clean` takes the markers out, and checks what is left",
-    "diffuse": "take chosen texts from the student itself (rungs own_correct, continue_fix), or have a teacher rewrite "
-    "them in the student's style (`errata clean --restyle`)",
-    "underpowered": "build from more problems; until then, nothing is certified",
-}
 
 
 def audit(
@@ -55,7 +46,7 @@ def audit(
         prompts=prompts,
         verdict=seen.decision.verdict,
         grounds=seen.decision.grounds,
-        advice=ADVICE[seen.decision.verdict],
+        advice=advise(seen.decision.verdict, leaks),
         prompts_needed=seen.decision.prompts_needed,
         control=_summarize(seen.sides) if control else None,
         probes=probes,
@@ -65,21 +56,14 @@ def audit(
         features_significant=dict(Counter(feature.class_ for feature in seen.tested.features)),
         leaks=tuple(leaks),
         leaks_by_rule=dict(Counter(leak.finding.rule for leak in leaks)),
-        minimum_detectable_prevalence=minimum_detectable_prevalence(prompts, max(1, seen.tested.tests), s.q),
+        minimum_detectable_prevalence=minimum_detectable_prevalence(
+            min(prompts, s.probe_prompts), max(1, seen.tested.tests), s.q
+        ),
         probe_prompts=len(seen.some.compared()[0].keys) if probes else 0,
         q=s.q,
         bound=s.bound,
         notes=_notes(seen.sides, seen.some, control=bool(control)),
     )
-
-
-@dataclass(frozen=True)
-class Decision:
-    """The verdict and why."""
-
-    verdict: Verdict
-    grounds: str
-    prompts_needed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -116,64 +100,15 @@ def examine(
     step()
     tested = find_features(sides, s.q, {kind.name: kind for kind in s.features})
     some = sides.sample(s.probe_prompts, s.seed)
-    enough = min(len(side.keys) for side in some.compared() if side is not None) >= FEWEST
-    measured = measure(some, s) if enough else {}
+    compared = min(len(side.keys) for side in some.compared() if side is not None)
+    measured = measure(some, s) if compared >= FEWEST else {}
     step()
     search = find_markers(some, s, all_strips())
     step()
-    residual = measure(search.without, s, search.left_out) if search.found and enough else {}
+    residual = measure(search.without, s, search.left_out) if search.found and measured else {}
     step()
-    decision = decide(measured, residual, search, len(sides.data.keys), s.bound, control=bool(control))
+    decision = decide(Evidence(measured, residual, search, tested, compared, len(sides.data.keys)), s, bool(control))
     return Examined(sides, tested, some, measured, search, residual, decision)
-
-
-def decide(
-    measured: dict[Family, Excess],
-    residual: dict[Family, Excess],
-    search: Search,
-    prompts: int,
-    bound: float,
-    *,
-    control: bool,
-) -> Decision:
-    """marker: what is named explains the excess; diffuse: it does not, or nothing can be named; clean: every family's
-    upper bound is within `bound`; underpowered: none of these can be shown."""
-    beyond = "beyond the control" if control else "beyond chance"
-    found = search.found
-    if found:
-        left = [family for family in significant(residual) if residual[family].excess > bound]
-        first = found[0].phrase or found[0].feature
-        named = f"{first!r} ({found[0].share:.0%} of pairs, {found[0].more_in})"
-        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        if left:
-            worst = max(left, key=lambda family: residual[family].excess)
-            told = f"{residual[worst].excess:+.1%} {beyond} remain in {worst}"
-            return Decision("diffuse", f"without {named}{more}, {told}: the texts have another author throughout")
-        return Decision("marker", f"{named}{more} gives chosen away, and explains what probes find {beyond}")
-    if not measured:
-        return Decision("underpowered", f"{prompts} prompts are too few for a probe", _planned(bound, control=control))
-    uppers = {family: excess.interval[1] for family, excess in measured.items()}
-    top = max(uppers, key=lambda family: uppers[family])
-    if uppers[top] <= bound:
-        return Decision(
-            "clean", f"no family tells chosen from rejected {beyond} by more than {uppers[top]:.1%} ({top})"
-        )
-    there = significant(measured)
-    if there:
-        worst = max(there, key=lambda family: measured[family].excess)
-        told = f"{worst} features tell chosen from rejected {measured[worst].excess:+.1%} {beyond}"
-        return Decision("diffuse", f"{told}, and no single feature explains it")
-    wide = [excess for excess in measured.values() if excess.interval[1] > bound]
-    return Decision(
-        "underpowered",
-        f"nothing is found, but {top} could still hold up to {uppers[top]:.1%} {beyond} (bound {bound:.0%})",
-        max(prompts_needed(prompts, excess.excess, excess.half_width, bound) for excess in wide),
-    )
-
-
-def _planned(bound: float, *, control: bool) -> int:
-    """Prompts with which the bounds would be narrow enough, if nothing is to be found."""
-    return math.ceil((Z * INFLATION * 0.5 / bound) ** 2 * (2 if control else 1))
 
 
 def _probe(excess: Excess, residual: Excess | None) -> Probe:
@@ -219,5 +154,11 @@ def _notes(sides: Sides, some: Sides, *, control: bool) -> tuple[str, ...]:
             f"probes and markers were looked for in {len(some.data.keys):,} of {len(sides.data.keys):,} prompts"
         )
     if control and sides.shared is None:
-        notes.append("the control has other prompts than the data: they are compared as two samples")
+        notes.append(
+            "the control has other prompts than the data: they are compared as two samples, and what differs between "
+            "the prompts counts as excess"
+        )
+    elif sides.shared is not None and len(sides.shared[0]) < len(sides.data.keys):
+        some_of = f"{len(sides.shared[0]):,} of {len(sides.data.keys):,} prompts"
+        notes.append(f"{some_of} have a control pair: probes compare these, sign tests and markers see all")
     return tuple(notes)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.shortcuts.contrast import Contrast
-from pipeline.shortcuts.excess import INFLATION, Z
+from pipeline.shortcuts.excess import FEWEST, INFLATION, Z, standard_error
 from pipeline.shortcuts.settings import AuditSettings
 from pipeline.shortcuts.sides import Side, Sides
 from pipeline.shortcuts.table import Vocabulary
@@ -33,6 +33,9 @@ class Told(Record):
     excess: float
     """Beyond the control; without one, beyond 0.5."""
     ci95: tuple[float, float]
+    prompts: int
+    """That were compared."""
+    pairs: int
 
 
 class Certificate(Record):
@@ -42,38 +45,46 @@ class Certificate(Record):
     """`passed`: the upper bound of the excess is within the audit's bound; `failed`: the lower one is above 0."""
     model: str = "histogram gradient boosting"
     prompts: int
-    pairs: int
-    before: Told
-    after: Told
-    random_drop: Told
+    """Held-out prompts that are left."""
+    before: Told | None
+    """None where too few prompts can be compared."""
+    after: Told | None
+    random_drop: Told | None
     """Instead of the repair, as many pairs dropped at random as were changed or dropped."""
 
 
-def tell(sides: Sides, settings: AuditSettings) -> Told:
-    """How often the trees tell the chosen text, out of fold."""
+def tell(sides: Sides, settings: AuditSettings) -> Told | None:
+    """How often the trees tell the chosen text, out of fold; None where there are too few prompts to compare."""
     data, control = sides.compared()
     both = [data] if control is None else [data, control]
+    fewest = min(len(side.keys) for side in both)
+    if fewest < FEWEST:
+        return None
     used = np.sum([np.asarray((side.difference != 0).sum(axis=0)).ravel() for side in both], axis=0)
     columns = np.sort(np.argsort(-used, kind="stable")[:COLUMNS])
     columns = columns[used[columns] > 0]
-    fewest = min(len(side.keys) for side in both)
     shares = [_out_of_fold(side, columns, fewest - math.ceil(fewest / FOLDS), settings.seed) for side in both]
     accuracy = float(shares[0].mean())
     if control is None:
-        return _told(accuracy, None, accuracy - 0.5, _error(shares[0]))
+        return _told(data, accuracy, None, accuracy - 0.5, standard_error(shares[0]))
     other = float(shares[1].mean())
-    paired = sides.shared is not None
-    error = _error(shares[0] - shares[1]) if paired else math.hypot(_error(shares[0]), _error(shares[1]))
-    return _told(accuracy, other, accuracy - other, error)
+    if sides.shared is not None:
+        error = standard_error(shares[0] - shares[1])
+    else:
+        error = math.hypot(*map(standard_error, shares))
+    return _told(data, accuracy, other, accuracy - other, error)
 
 
-def _told(accuracy: float, control: float | None, excess: float, error: float) -> Told:
+def _told(data: Side, accuracy: float, control: float | None, excess: float, error: float) -> Told:
     half = Z * INFLATION * error
-    return Told(accuracy=accuracy, control=control, excess=excess, ci95=(excess - half, excess + half))
-
-
-def _error(shares: NDArray[np.float64]) -> float:
-    return max(float(shares.std(ddof=1)) / math.sqrt(len(shares)), 0.5 / len(shares))
+    return Told(
+        accuracy=accuracy,
+        control=control,
+        excess=excess,
+        ci95=(excess - half, excess + half),
+        prompts=len(data.keys),
+        pairs=len(data.contrasts),
+    )
 
 
 def _out_of_fold(side: Side, columns: NDArray[np.intp], learnt: int, seed: int) -> NDArray[np.float64]:
@@ -116,13 +127,10 @@ def certify(
     s = settings
     vocabulary = Vocabulary.learn([*before, *after, *control], s.features, largest=s.vocabulary, seed=s.seed)
     told = [tell(Sides.count(pairs, control, vocabulary), s) for pairs in (before, after, fewer)]
-    low, high = told[1].ci95
     outcome: Literal["passed", "failed", "underpowered"] = "underpowered"
-    if high <= settings.bound:
+    if told[1] is not None and told[1].ci95[1] <= settings.bound:
         outcome = "passed"
-    elif low > 0:
+    elif told[1] is not None and told[1].ci95[0] > 0:
         outcome = "failed"
     prompts = len({contrast.prompt for contrast in after})
-    return Certificate(
-        outcome=outcome, prompts=prompts, pairs=len(after), before=told[0], after=told[1], random_drop=told[2]
-    )
+    return Certificate(outcome=outcome, prompts=prompts, before=told[0], after=told[1], random_drop=told[2])

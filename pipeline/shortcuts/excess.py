@@ -21,6 +21,8 @@ INFLATION = 1.3
 intervals that leave this out are too short (Bates, Hastie and Tibshirani 2023). `benchmarks/audit_power.py` shows that
 with this factor a nominal 5% test keeps its level."""
 LEVEL = 0.05
+FEWEST = 40
+"""Prompts below which no probe is tried."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +84,17 @@ def compare(both: list[Rows], settings: AuditSettings, *, paired: bool) -> Exces
     p_swap = float((1 + (null >= accuracy - 1e-12).sum()) / (1 + len(null)))
     null95 = float(np.quantile(null, 0.95))
     if len(both) == 1:
-        error = INFLATION * _error(told[:, 0])
+        error = INFLATION * standard_error(told[:, 0])
         return Excess(accuracy, None, accuracy - 0.5, Z * error, p_swap, p_swap, null95)
     other = tell(both[1], 0)[:, 0]
-    error = _error(told[:, 0] - other) if paired else math.hypot(_error(told[:, 0]), _error(other))
+    both_ways = math.hypot(standard_error(told[:, 0]), standard_error(other))
+    error = standard_error(told[:, 0] - other) if paired else both_ways
     error *= INFLATION
     excess = accuracy - float(other.mean())
     return Excess(accuracy, float(other.mean()), excess, Z * error, float(norm.sf(excess / error)), p_swap, null95)
 
 
-def _error(shares: NDArray[np.float64]) -> float:
+def standard_error(shares: NDArray[np.float64]) -> float:
     """Standard error of a mean (prompts); at least half a prompt, since a probe that tells all proves little."""
     n = len(shares)
     return max(float(shares.std(ddof=1)) / math.sqrt(n), 0.5 / n)

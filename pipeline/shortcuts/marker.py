@@ -18,3 +18,5 @@ class Marker:
     """Which of the two has more of it."""
     phrase: str | None = None
     """For words and sentences: the longest text that comes with them, as it is written (masked parts as gaps)."""
+    shown: bool = False
+    """Whether the control shows that it is a habit."""

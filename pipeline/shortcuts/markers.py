@@ -28,7 +28,7 @@ from pipeline.shortcuts.strips.base import StripSettings
 from pipeline.shortcuts.tokens import sentences
 
 GOES_WITH = 0.8
-"""Share of a feature's votes that are votes on a marker, too, from which on it is left out with the marker."""
+"""Share of the prompts with a vote on a feature or a marker that have one on both, from which on both are one thing."""
 ODDS = math.log(3)
 """Log-odds beyond the control from which a feature is a marker."""
 READ = 500
@@ -85,18 +85,20 @@ def find_markers(sides: Sides, settings: AuditSettings, strips: Sequence[StripSe
                 pairs=int(carrying.sum()),
                 share=float(carrying.mean()),
                 q_value=feature.q_value,
+                shown=marker.shown,
                 removed=removed,
             )
         )
 
 
 def is_marker(feature: Feature, kinds: dict[str, FeatureSettings], *, controlled: bool) -> bool:
-    """Whether a feature gives texts away, and is an author's habit: shown by the control, or without one, words.
+    """Whether a feature gives texts away, and is a habit: as the control shows, or without one, words or markup.
 
     What leans less than `ODDS` is a tendency, of which there are many where an author differs. An n-gram with a number
     or an equation is part of the reasoning.
     """
-    wanted = feature.class_ == "artefact" if controlled else phrase_words(kinds[feature.kind], feature.feature)
+    kind = kinds[feature.kind]
+    wanted = feature.class_ == "artefact" if controlled else kind.habit or phrase_words(kind, feature.feature)
     return bool(wanted) and beyond_control(feature) >= ODDS and not has_content(feature.feature)
 
 
@@ -110,7 +112,7 @@ def make_marker(feature: Feature, column: int, kind: FeatureSettings, sides: Sid
         pairs = np.flatnonzero(np.asarray((sides.data.difference[:, [column]] * lean > 0).sum(axis=1)).ravel())
         texts = [getattr(sides.data.contrasts[i], more_in) for i in pairs[:READ]]
         phrase = without_content(grow(words, texts), words)
-    return Marker(feature.kind, feature.feature, more_in, phrase)
+    return Marker(feature.kind, feature.feature, more_in, phrase, shown=feature.class_ == "artefact")
 
 
 def without_content(phrase: str, words: str) -> str:
@@ -127,10 +129,12 @@ def take_out(marker: Marker, contrast: Contrast, strips: Sequence[StripSettings]
     def without(text: str) -> str:
         if marker.phrase is None:
             return apply_strips(text, [marker], strips)[0]
-        spans = find(marker.phrase, text)
-        for start, end in reversed(spans):
-            text = text[:start] + text[end:]
-        return text.strip() if spans else text
+        for start, end in reversed(find(marker.phrase, text)):
+            before, after = text[:start].rstrip(" \t"), text[end:].lstrip(" \t")
+            alone = (not before or before[-1] == "\n") and (not after or after[0] == "\n")
+            between = "" if alone or not before or not after or "\n" in (before[-1], after[0]) else " "
+            text = before.rstrip("\n") + after if alone else before + between + after
+        return text.lstrip("\n") if text[:1] == "\n" else text
 
     chosen, rejected = without(contrast.chosen), without(contrast.rejected)
     if chosen == contrast.chosen and rejected == contrast.rejected:
@@ -139,10 +143,10 @@ def take_out(marker: Marker, contrast: Contrast, strips: Sequence[StripSettings]
 
 
 def _goes_with(sides: Sides, column: int) -> NDArray[np.bool_]:
-    """Features (all) that hardly stand where this one does not, more than it would be by chance."""
+    """Features (all) that stand nearly where this one does, and hardly elsewhere."""
     votes = abs(sides.data.votes)
     sizes = np.asarray(votes.sum(axis=0)).ravel()
     shared = np.asarray((votes.T @ votes[:, [column]]).todense()).ravel()
-    by_chance = sizes[column] / max(1, votes.shape[0])
-    together: NDArray[np.bool_] = shared >= max(GOES_WITH, (1 + by_chance) / 2) * np.maximum(sizes, 1e-9)
+    either = np.maximum(sizes + sizes[column] - shared, 1e-9)
+    together: NDArray[np.bool_] = shared >= GOES_WITH * either
     return together

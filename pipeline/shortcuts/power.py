@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+SAMPLE, FEWEST = 4000, 5
+"""Prompts from which the vocabulary is learnt, and those of them that must have a feature."""
 CERTAINTY = 0.95
 """Probability with which something of the stated size is found."""
 
@@ -19,7 +21,8 @@ def votes_needed(features: int, q: float) -> int:
 def minimum_detectable_prevalence(prompts: int, features: int, q: float) -> float | None:
     """The smallest share of prompts that a marker of chosen texts alone must have to be found; None for no share.
 
-    Its prompts are binomial; enough of them have to be there in 95% of all data sets of this size.
+    Its prompts are binomial; enough of them have to be there in 95% of all data sets of this size, for the sign test
+    and for the vocabulary, which is learnt from a sample.
     """
     from scipy.optimize import brentq
     from scipy.stats import binom
@@ -27,7 +30,11 @@ def minimum_detectable_prevalence(prompts: int, features: int, q: float) -> floa
     needed = votes_needed(features, q)
     if prompts < needed:
         return None
-    return float(brentq(lambda share: binom.sf(needed - 1, prompts, share) - CERTAINTY, 1e-9, 1 - 1e-12))
+
+    def least(votes: int, drawn: int) -> float:
+        return float(brentq(lambda share: binom.sf(votes - 1, drawn, share) - CERTAINTY, 1e-9, 1 - 1e-12))
+
+    return max(least(needed, prompts), least(FEWEST, min(SAMPLE, prompts)))
 
 
 def prompts_needed(prompts: int, excess: float, half_width: float, bound: float) -> int:

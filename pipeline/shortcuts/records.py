@@ -67,6 +67,8 @@ class FoundMarker(Record):
     share: float
     """Of all pairs."""
     q_value: float
+    shown: bool
+    """Whether the control shows that it is a habit."""
     removed: bool
     """Whether it could be taken out of the texts to see what is left; else features that go with it were left out."""
 

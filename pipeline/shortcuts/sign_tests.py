@@ -1,8 +1,8 @@
 """Which features one side has more often, and whether that is an author's habit or the mistakes themselves.
 
     significant in the data, and the control leans nearly as far    error signal: wrong texts differ in it
-    else, where it leans further than in the control                      artefact
-    neither can be shown, or there is no control                          unattributed
+    else, where it leans further than in the control                artefact
+    neither can be shown, or there is no control                    unattributed
 
 An error signal may lean somewhat further in the data: some of the student's right answers are right by luck, and read
 as wrong ones do.
@@ -66,12 +66,15 @@ def find_features(
     if sides.control is not None and len(found):
         of_data, of_control = sides.data.votes[:, found], sides.control.votes[:, found]
         in_control = count_votes(of_control)
-        if sides.shared is not None:
-            of_data, of_control = of_data.tocsr()[sides.shared[0]], of_control.tocsr()[sides.shared[1]]
-        p_control = difference_test(of_data, of_control, paired=sides.shared is not None, lean=lean)
-        further = false_discovery_control(p_control) <= q
         same = np.where(lean > 0, in_control.plus, in_control.minus)
         also = binom.sf(same - 1, in_control.plus + in_control.minus, 0.5) <= IN_CONTROL
+        # prompts without a right answer of the student's have no control pair, and are the hard ones: where the control
+        # leans too, like is compared with like; where it does not, a habit may stand in those prompts alone
+        p_control = difference_test(of_data, of_control, paired=False, lean=lean)
+        if sides.shared is not None:
+            of_data, of_control = of_data.tocsr()[sides.shared[0]], of_control.tocsr()[sides.shared[1]]
+            p_control = np.where(also, difference_test(of_data, of_control, paired=True, lean=lean), p_control)
+        further = false_discovery_control(p_control) <= q
         near = lean * count_votes(of_control).mean >= EXPLAINED * lean * count_votes(of_data).mean
         classes = [
             "error_signal" if a and (n or not f) else "artefact" if f else "unattributed"

@@ -15,6 +15,7 @@ from pipeline.settings import available, load_component
 from pipeline.shortcuts.contrast import Contrast
 from pipeline.shortcuts.features.base import Family, FeatureSettings
 from pipeline.shortcuts.mask import literals, mask
+from pipeline.shortcuts.power import FEWEST, SAMPLE
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -75,8 +76,8 @@ class Vocabulary:
         contrasts: Sequence[Contrast],
         kinds: Sequence[FeatureSettings] = DEFAULT,
         *,
-        sample: int = 4000,
-        fewest: int = 5,
+        sample: int = SAMPLE,
+        fewest: int = FEWEST,
         largest: int = 60_000,
         seed: int = 0,
     ) -> Self:
@@ -103,9 +104,9 @@ class Vocabulary:
         """The counts of all texts."""
         from scipy.sparse import csr_matrix
 
-        keys = [(contrast, literals((contrast.answer, contrast.rejected_answer))) for contrast in contrasts]
-        keys_of = [(contrast.chosen, hidden) for contrast, hidden in keys]
-        keys_of += [(contrast.rejected, hidden) for contrast, hidden in keys]
+        masks = [hidden(contrast) for contrast in contrasts]
+        keys_of = [(contrast.chosen, those) for contrast, those in zip(contrasts, masks, strict=True)]
+        keys_of += [(contrast.rejected, those) for contrast, those in zip(contrasts, masks, strict=True)]
         starts, columns, counts = self._count(keys_of)
         sides = []
         for first in (0, len(contrasts)):
@@ -152,13 +153,16 @@ class Vocabulary:
             counts.fromlist([found[name] for name in known])
 
 
+def hidden(contrast: Contrast) -> tuple[str, ...]:
+    """What is masked in both texts: the answers in words, if both are known. One alone would mark the text it is in."""
+    if contrast.answer is None or contrast.rejected_answer is None:
+        return ()
+    return literals((contrast.answer, contrast.rejected_answer))
+
+
 def _count_prompt(contrasts: Sequence[Contrast], kinds: Sequence[FeatureSettings], seen: list[Counter[str]]) -> None:
     """Count a prompt for each feature that any of its texts has."""
-    keys = {
-        (text, literals((contrast.answer, contrast.rejected_answer))): None
-        for contrast in contrasts
-        for text in (contrast.chosen, contrast.rejected)
-    }
+    keys = {(text, hidden(contrast)): None for contrast in contrasts for text in (contrast.chosen, contrast.rejected)}
     texts = [mask(*key) for key in keys]
     for kind, names in zip(kinds, seen, strict=True):
         names.update({name for text in texts for name in kind.count(text)})

@@ -45,6 +45,13 @@ def test_the_verdict_comes_first_and_the_marker_is_named(files: tuple[str, str],
     assert Audit.model_validate_json((tmp_path / "audit.json").read_text()).verdict == "marker"
 
 
+def test_a_page_is_written_where_one_is_asked_for(files: tuple[str, str], tmp_path: Path, capsys: Any) -> None:
+    data, control = files
+    assert main(["audit", data, "--control", control, "--html", str(tmp_path / "page.html"), "--json"]) == 0
+    json.loads(capsys.readouterr().out)
+    assert OPENER in (tmp_path / "page.html").read_text()
+
+
 def test_json_is_the_audit_and_nothing_else(files: tuple[str, str], tmp_path: Path, capsys: Any) -> None:
     data, control = files
     assert main(["audit", data, "--control", control, "--json", "--out", str(tmp_path / "audit.json")]) == 0

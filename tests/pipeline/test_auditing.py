@@ -125,7 +125,7 @@ def test_data_of_others_are_read_by_the_columns_that_are_named(tmp_path: Path) -
     assert (found.pairs, found.prompts, found.control) == (60, 60, None)
     assert found.markers[0].phrase == OPENER
     assert {feature.class_ for feature in found.features} == {"unattributed"}
-    with pytest.raises(DataError, match="no such column.*available: bad, good, question"):
+    with pytest.raises(DataError, match=r"no such column.*available: bad, good, question"):
         audit_files(source, None, QUICK)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.cleanups.calculator_notes import Settings as CalculatorNotes
@@ -64,6 +64,7 @@ def test_what_is_cleaned_to_the_same_text_or_to_none_counts_once_or_never() -> N
 VERDICTS = st.sampled_from(("correct", "wrong", "unknown", None))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), VERDICTS), max_size=12), st.integers(1, 9))
 def test_every_text_is_used_before_any_is_used_again(told: list[tuple[str, str | None]], most: int) -> None:
     texts = [(f"{verdict} {letter}", verdict) for letter, verdict in told]
@@ -79,7 +80,7 @@ def test_every_text_is_used_before_any_is_used_again(told: list[tuple[str, str |
 
 
 def write_run(folder: Path, prompts: int = 60, answers: str = "said", **sections: Any) -> Path:
-    """Settings of a run with recorded answers, one right and two wrong ones a problem; its chosen texts have an opener."""
+    """Settings of a run: recorded answers, one right and two wrong ones a problem; chosen texts with an opener."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for problem in (f"problem {number}" for number in range(prompts)):

@@ -18,6 +18,9 @@ class FeatureSettings(Settings, ABC):
     family: ClassVar[Family]
     """The probe that it belongs to; the probe `ngrams` sees all n-grams."""
 
+    habit: ClassVar[bool] = False
+    """Whether it is a matter of style by its nature, so that no control has to show it."""
+
     @property
     def name(self) -> str:
         """The kind's name in the audit."""

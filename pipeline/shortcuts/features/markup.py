@@ -63,6 +63,7 @@ class Settings(FeatureSettings):
     """
 
     family: ClassVar[Family] = "format"
+    habit: ClassVar[bool] = True
     feature: Literal["markup"] = "markup"
 
     def count(self, text: Masked) -> Mapping[str, float]:

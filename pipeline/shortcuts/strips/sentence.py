@@ -51,6 +51,23 @@ SPEAKS = re.compile(
     re.IGNORECASE,
 )
 """What a writer says to a reader, and no sentence on the matter alone has."""
+CONCLUDES = re.compile(
+    r"\b(?:no|not|any|unique|infinit\w*|many|multiple|exactly one) (?:\w+ )?solutions?\b"
+    r"|\bsolutions? (?:do|does|exist)|infinitely"
+    r"|\b(?:impossible|undefined|contradict\w*|inconsistent|unsolvable|does not exist|doesn['’]t exist)\b"
+    r"|\b(?:statement|claim|conjecture|proposition|equation|inequality|situation|case)\b[^.]{0,30}"
+    r"\b(?:is|are|was|holds)(?: \w+)? (?:true|false|possible|correct|wrong|valid|invalid|even|odd|prime|equal|unique)\b"
+    r"|\b(?:it|this|that) is (?:\w+ )?(?:true|false)\b"
+    r"|成立|无解|有解|矛盾|存在|可能|为真|为假|命题|相等|唯一",
+    re.IGNORECASE,
+)
+"""What may be the result of a solution that ends in no number."""
+WORKS = re.compile(
+    r"\b(?:add|subtract|multipl|divid|sum(?:s|med)?\b|difference|product|doubl(?:e|es|ing)\b|half|halv|equations?\b|factor"
+    r"|squar|root|deduct|plus|minus|times)|[加减乘除]|方程|一半|倍",
+    re.IGNORECASE,
+)
+"""How a step is told in words."""
 INSERT = re.compile(
     r"\b(?:check|verif|careful|think|step by step|step-by-step|(?:next|first|last|final|this) step\b|solv|problem\b"
     r"|question\b|reason|calculat|comput|summar|conclu|analy[sz]|look\w* at|answer|recap|review"
@@ -125,17 +142,17 @@ class Settings(StripSettings):
         return marker.kind in KINDS and bool(marker.phrase) and WORD.search(marker.phrase or "") is not None
 
     def apply(self, text: str, markers: Sequence[Marker]) -> str:
-        phrases = sorted({marker.phrase for marker in markers if marker.phrase}, key=lambda p: (-len(p), p))
+        phrases = {marker.phrase: marker.shown for marker in markers if marker.phrase}
 
         def remove_all(now: str) -> str:
-            for phrase in phrases:
-                now = _remove(now, phrase)
+            for phrase in sorted(phrases, key=lambda p: (-len(p), p)):
+                now = _remove(now, phrase, shown=phrases[phrase])
             return now
 
         return settle(remove_all, text)
 
 
-def _remove(text: str, phrase: str) -> str:
+def _remove(text: str, phrase: str, *, shown: bool) -> str:
     places = find(phrase, text)
     if not places:
         return text
@@ -146,7 +163,7 @@ def _remove(text: str, phrase: str) -> str:
     edits: list[tuple[int, int, str]] = []
     for place in places:
         for sentence in sentences[bisect_right(ends, place[0]) : bisect_left(starts, place[1])]:
-            if span := _find_whole(veiled, sentence, place):
+            if span := _find_whole(veiled, sentence, place, shown=shown):
                 if whole and not veiled[whole[-1][1] : span[0]].strip():
                     whole[-1] = (whole[-1][0], span[1])
                 else:
@@ -156,7 +173,9 @@ def _remove(text: str, phrase: str) -> str:
     return edit(text, [*edits, *(_close_gap(text, *span) for span in whole)])
 
 
-def _find_whole(veiled: str, sentence: tuple[int, int], place: tuple[int, int]) -> tuple[int, int] | None:
+def _find_whole(
+    veiled: str, sentence: tuple[int, int], place: tuple[int, int], *, shown: bool
+) -> tuple[int, int] | None:
     """The part of a sentence to remove where a phrase is all that it says."""
     start, end = sentence
     core = _lead(veiled, start, end)
@@ -169,7 +188,7 @@ def _find_whole(veiled: str, sentence: tuple[int, int], place: tuple[int, int]) 
     begins = veiled[veiled.rfind("\n", 0, start) + 1 : start].isspace() or start == 0 or veiled[start - 1] == "\n"
     if block and begins and block.end() < end and _follows(veiled, end):
         start = block.end()
-    return (start, end) if _is_idle(veiled[core:core_end]) and _is_balanced(veiled[start:end]) else None
+    return (start, end) if _is_idle(veiled[core:core_end], shown=shown) and _is_balanced(veiled[start:end]) else None
 
 
 def _lead(veiled: str, start: int, end: int) -> int:
@@ -214,14 +233,23 @@ def _behead(veiled: str, core: int, width: int, cut: int, end: int) -> Iterator[
             yield rest, rest + 1, veiled[rest].upper()
 
 
-def _is_idle(told: str) -> bool:
-    """Whether a sentence without its signs can go without the reasoning missing anything."""
-    if _has_content(told) or (len(WORD.findall(told)) <= FEW and ANSWER.search(told)):
+def _is_idle(told: str, *, shown: bool) -> bool:
+    """Whether a sentence without its signs can go without the reasoning missing anything.
+
+    One that the control shows to be a habit need not talk about the solving.
+    """
+    words = len(WORD.findall(told))
+    if _has_content(told) or CONCLUDES.search(told) or (words <= FEW and ANSWER.search(told)):
         return False
-    if TALK.search(told) or _plain(told) in CONNECTIVES or TITLE.fullmatch(told.strip(" *_")):
+    if _plain(told) in CONNECTIVES or TITLE.fullmatch(told.strip(" *_")):
+        return True
+    if WORKS.search(told):
+        return False
+    if TALK.search(told):
         return True
     fragment = told[:1].islower()  # what an abbreviation parts: 9 sq. ft.
-    return not fragment and bool(SPEAKS.search(told)) and not LOADED.search(told)
+    said_by_habit = shown or words <= FEW or bool(SPEAKS.search(told))
+    return not fragment and said_by_habit and not LOADED.search(told)
 
 
 def _has_content(told: str) -> bool:

@@ -156,7 +156,7 @@ def make_probe(accuracy: float, control: float, **values: Any) -> Probe:
 def make_marker(feature: str, **values: Any) -> FoundMarker:
     """A phrase at the start of chosen texts."""
     told = {"kind": "openers", "phrase": None, "more_in": "chosen", "pairs": 432, "share": 0.7423, "removed": True}
-    return FoundMarker(feature=feature, q_value=4.56e-78, **(told | values))
+    return FoundMarker(feature=feature, q_value=4.56e-78, shown=True, **(told | values))
 
 
 @pytest.fixture
@@ -210,7 +210,14 @@ def after(before: Audit) -> Audit:
 def cleaned(before: Audit) -> Cleaned:
     """A repair that passed."""
     told = {
-        name: Told(accuracy=accuracy, control=0.7777, excess=accuracy - 0.7777, ci95=(accuracy - 0.8, accuracy - 0.75))
+        name: Told(
+            accuracy=accuracy,
+            control=0.7777,
+            excess=accuracy - 0.7777,
+            ci95=(accuracy - 0.8, accuracy - 0.75),
+            prompts=150,
+            pairs=290,
+        )
         for name, accuracy in (("before", 0.9911), ("after", 0.7817), ("random_drop", 0.9654))
     }
     return Cleaned(

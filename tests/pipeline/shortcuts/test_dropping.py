@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.shortcuts.contrast import Contrast
@@ -50,6 +50,7 @@ def test_the_pairs_with_a_habit_have_the_largest_margins() -> None:
     np.testing.assert_array_equal(told, margins(count_sides(pairs), SETTINGS))
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from([None, "a", "b", "c"]), st.booleans(), st.floats(-1, 2)), max_size=60),
     st.floats(0, 1),

@@ -231,6 +231,7 @@ def make_feature(chosen: int, rejected: int, control: tuple[int, int] | None, **
         (make_feature(90, 10, (80, 10)), True, False),
         (make_feature(90, 10, (10, 80)), True, True),  # the control leans to the other side: that lends it nothing
         (make_feature(10, 90, (30, 30)), True, True),
+        (make_feature(90, 10, (30, 30), feature="so ▒ ="), True, False),  # part of the reasoning
         (make_feature(90, 10, (30, 30), class_="error_signal"), True, False),
         (make_feature(90, 10, (30, 30), class_="unattributed"), True, False),
         (make_feature(90, 10, None, class_="unattributed"), False, True),

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
@@ -20,6 +20,7 @@ def at_least(votes: int, prompts: int, share: float) -> float:
     return 1 - math.fsum(few)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 100_000), st.floats(0.001, 0.2))
 def test_so_many_votes_of_one_sign_are_significant_and_one_fewer_is_not(features: int, q: float) -> None:
     votes = votes_needed(features, q)
@@ -38,6 +39,7 @@ def test_the_votes_needed_pass_the_very_test_that_the_audit_makes(features: int)
         assert (q_values[0] <= 0.01) is np.bool_(found)
 
 
+@settings(deadline=None)
 @given(st.integers(10, 600), st.integers(1, 2000))
 def test_the_smallest_prevalence_is_found_in_95_of_100_data_sets(prompts: int, features: int) -> None:
     share, votes = minimum_detectable_prevalence(prompts, features, 0.01), votes_needed(features, 0.01)
@@ -65,6 +67,7 @@ def test_more_prompts_show_less_and_too_few_show_nothing() -> None:
     assert shares[-1] < 0.001
 
 
+@settings(deadline=None)
 @given(st.integers(40, 5000), st.floats(-0.2, 0.4), st.floats(0.005, 0.3))
 def test_with_the_prompts_needed_the_interval_decides(prompts: int, excess: float, half_width: float) -> None:
     needed = prompts_needed(prompts, excess, half_width, 0.05)

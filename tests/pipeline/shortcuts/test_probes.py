@@ -60,8 +60,8 @@ def test_a_permutation_is_a_run_on_swapped_pairs(columns: int) -> None:
         np.testing.assert_allclose(tell_apart(swapped, **options)[:, 0], told[:, 1 + number], atol=1e-12)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(5, 60), st.integers(2, 5), st.integers(1, 60), st.integers(0, 99))
-@settings(max_examples=50)
 def test_folds_share_no_prompt_and_learn_from_no_more_than_allowed(
     prompts: int, folds: int, most: int, seed: int
 ) -> None:

@@ -14,7 +14,7 @@ from pipeline.shortcuts.contrast import Contrast
 from pipeline.shortcuts.records import Feature
 from pipeline.shortcuts.settings import AuditSettings
 from pipeline.shortcuts.sides import Side, Sides, match
-from pipeline.shortcuts.sign_tests import find_features, phrase_words
+from pipeline.shortcuts.sign_tests import beyond_control, find_features, phrase_words
 from pipeline.shortcuts.table import Vocabulary
 from tests.pipeline.shortcuts.test_markers import OPENER, TEACHER, make_pairs, open_with, plant
 
@@ -115,6 +115,16 @@ def test_swapped_real_texts_have_next_to_nothing_to_find() -> None:
         sides = Sides.count(swapped, (), Vocabulary.learn(swapped, SETTINGS.features))
         found += bool(find_features(sides, 0.01, KINDS).features)
     assert found <= 1
+
+
+def test_what_leans_further_than_the_control_stands_before_what_leans_further_by_itself() -> None:
+    sides = make_sides(votes((90, 5), (60, 5)), votes((30, 5), (5, 30)))
+    first, second = find_features(sides, 0.01, KINDS).features
+    assert (first.feature, second.feature) == ("bbb", "aaa")
+    assert beyond_control(first) == pytest.approx(np.log(60.5 / 5.5)), "a control that leans the other way adds nothing"
+    assert beyond_control(second) == pytest.approx(np.log(90.5 / 5.5) - np.log(30.5 / 5.5))
+    (alone, _) = find_features(make_sides(votes((0, 90), (60, 5))), 0.01, KINDS).features
+    assert beyond_control(alone) == pytest.approx(np.log(90.5 / 0.5))
 
 
 @pytest.mark.parametrize(

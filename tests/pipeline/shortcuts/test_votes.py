@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csc_matrix, csr_matrix
 from scipy.stats import binomtest
@@ -31,6 +31,7 @@ def test_prompts_are_numbered_as_they_first_appear() -> None:
     assert (numbers.tolist(), keys) == ([], [])
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 6), st.lists(st.integers(-3, 3), min_size=2, max_size=2)), min_size=1, max_size=40
@@ -54,6 +55,7 @@ def test_many_pairs_of_one_prompt_weigh_as_much_as_one() -> None:
     assert (counts.plus.tolist(), counts.minus.tolist(), counts.prompts) == ([1], [2], 3)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 400), st.integers(0, 400))
 def test_the_sign_test_is_the_exact_binomial_test(plus: int, minus: int) -> None:
     (p,) = sign_test(np.array([plus]), np.array([minus]))
@@ -66,6 +68,7 @@ def test_the_sign_test_keeps_small_p_values_apart() -> None:
     assert p.tolist() == pytest.approx([2.0**-59, 2.0**-599, binomtest(10, 910).pvalue], rel=1e-9)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 10_000), st.floats(0.01, 5))
 def test_log_odds_are_those_of_smoothed_counts(plus: int, minus: int, prior: float) -> None:
     """Equation 15 of Monroe et al. with two outcomes: log of (y + a) / (n + 2a - y - a)."""
@@ -82,6 +85,7 @@ def test_the_mean_vote_counts_the_prompts_that_do_not_vote() -> None:
     assert count_votes(csc_matrix((0, 2), dtype=np.float32)).mean.tolist() == [0.0, 0.0]
 
 
+@settings(deadline=None)
 @given(VOTES, st.data())
 def test_the_paired_test_is_the_binomial_test_of_the_difference_of_two_votes(
     data: list[list[int]], draw: st.DataObject
