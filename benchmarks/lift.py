@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.lift_bench import LADDERS, Bench
-from helpers.shortcut_bench import ARMS, CASES, ShortcutBench, measure_case
+from helpers.shortcut_bench import ARMS, CASES, ShortcutBench, is_named, measure_case
 from report import make_parser, make_target, report
 
 FIRST = ("dpo+sft", "dpo", "ipo", "kto", "orpo", "simpo", "cpo", "hinge", "slic")
@@ -154,12 +154,16 @@ def write_shortcuts(rows: list[dict[str, Any]], file: Path | None) -> None:
     clean, planted = rows[0]["accuracy"], rows[1:]
     whole = {row["arm"]: row for row in planted if (row["artefact"], row["prompts"]) == CASES[0]}
     cleaned = [row for row in planted if row["arm"] == "cleaned"]
-    named = [row for row in planted if row["arm"] == "planted" and row["verdict"] != "clean"]
+    named = [row for row in planted if row["arm"] == "planted" and is_named(row)]
     targets = [
         make_target(f"points that {CASES[0][0]} costs", clean - whole["planted"]["accuracy"], 0.30),
         make_target("worst lower bound of cleaned minus unplanted", min(row["low95"] for row in cleaned), -0.03),
         make_target("points that dropping at random leaves lost", clean - whole["dropped at random"]["accuracy"], 0.30),
-        make_target("share of planted data that the audit fails", len(named) / (len(planted) / len(ARMS)), 1.0),
+        make_target(
+            "share of planted data that the audit fails and in which it names what was planted first",
+            len(named) / (len(planted) / len(ARMS)),
+            1.0,
+        ),
     ]
     names = list(dict.fromkeys(name for row in rows for name in row))
     report([{name: row.get(name) for name in names} for row in rows], targets, file)

@@ -113,6 +113,14 @@ def measure_case(bench: ShortcutBench, artefact: str, share: float, clean: np.nd
     return rows
 
 
+def is_named(row: dict[str, Any]) -> bool:
+    """Whether the audit failed the data, and what it named first is what was planted."""
+    expected = {"opener": (OPENER,), "closer": (CLOSER,), "bold results": ("bold",)}.get(
+        row["artefact"], (OPENER, CLOSER)
+    )
+    return row["verdict"] in ("marker", "diffuse") and row["named_first"] in expected
+
+
 def texts_of(row: dict[str, Any]) -> tuple[str, str, str]:
     return row["prompt"][-1]["content"], row["chosen"][0]["content"], row["rejected"][0]["content"]
 

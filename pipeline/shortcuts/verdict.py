@@ -96,7 +96,7 @@ def _decide_named(evidence: Evidence, bound: float, beyond: str) -> Decision:
         return Decision("diffuse", f"without {named}, {told}: the texts have another author throughout")
     if not evidence.search.exhausted:
         return Decision("diffuse", f"{named} give texts away, and there are more: the texts have another author")
-    gives = "give" if len(found) > 1 else "gives"
+    gives, explains = ("give", "explain") if len(found) > 1 else ("gives", "explains")
     if not residual:
         return Decision(
             "marker", f"{named} {gives} texts away; {evidence.compared} prompts are too few to measure the rest"
@@ -104,7 +104,7 @@ def _decide_named(evidence: Evidence, bound: float, beyond: str) -> Decision:
     top = max(residual, key=lambda family: residual[family].interval[1])
     upper = residual[top].interval[1]
     if upper <= bound:
-        return Decision("marker", f"{named} {gives} texts away, and explain what probes find {beyond}")
+        return Decision("marker", f"{named} {gives} texts away, and {explains} what probes find {beyond}")
     return Decision(
         "marker", f"{named} {gives} texts away; without them up to {upper:.1%} {beyond} could be left in {top}"
     )

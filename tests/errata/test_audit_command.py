@@ -38,7 +38,7 @@ def test_the_verdict_comes_first_and_the_marker_is_named(files: tuple[str, str],
     lines = shown.splitlines()
     assert lines[0] == "Verdict: marker"
     assert OPENER in lines[1]
-    assert "What to do: `errata clean`" in shown
+    assert "What to do: 1 pairs have findings that drop them (`errata clean` does)" in " ".join(shown.split())
     for told in ("What gives texts away", "beyond the", "error", "Findings in single pairs: leak 1"):
         assert told in shown
     assert f"Written: {tmp_path / 'audit.json'}" in shown.replace("\n", "")
@@ -107,7 +107,7 @@ def test_a_run_is_audited_with_its_own_control_and_settings(tmp_path: Path, caps
 def test_little_data_are_told_how_much_is_needed_and_what_a_missing_control_costs(tmp_path: Path, capsys: Any) -> None:
     assert main(["audit", str(write_pairs(tmp_path / "ten.jsonl", make_pairs(10)))]) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert shown.startswith("Verdict: underpowered 10 prompts are too few for a probe.")
+    assert shown.startswith("Verdict: underpowered There are only 10 prompts to compare, too few for a probe.")
     assert "Prompts that would be needed: about" in shown
     assert "there are 10." in shown
     assert "Note: no control: right and wrong texts differ by themselves" in shown

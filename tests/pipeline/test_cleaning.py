@@ -205,15 +205,15 @@ def test_few_pairs_with_a_marker_that_no_strip_takes_out_are_dropped(most: float
 
 
 def test_no_topic_loses_more_than_half_of_its_pairs(tmp_path: Path) -> None:
-    """All pairs with the habit are of one topic, which stands in the column `teacher`."""
+    """All pairs with the habit are of one topic."""
     pairs = [replace(p, chosen=spell(p.chosen)) if n < 30 else p for n, p in enumerate(make_pairs(160, sample=1))]
-    rows = [row | {"teacher": "rare" if n < 34 else "common"} for n, row in enumerate(make_rows(pairs))]
+    rows = [row | {"topic": "rare" if n < 34 else "common"} for n, row in enumerate(make_rows(pairs))]
     source = tmp_path / "pairs.jsonl"
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    items = read_items(open_preferences(source), DEFAULTS, by_id=True, topic="teacher")
+    items = read_items(open_preferences(source), DEFAULTS, by_id=True)
     repair = make_repair(make_pairs(160))
     assert repair.drop(items, repair.examine(items)) == 17
-    assert Counter(item.contrast.group for item in items if not item.dropped) == {"rare": 17, "common": 126}
+    assert Counter(item.contrast.group for item in items if not item.dropped) == {"rare|": 17, "common|": 126}
 
 
 def test_what_only_held_out_prompts_have_is_not_learnt_and_the_certificate_sees_it(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_a_pair_is_the_same_to_filters_in_a_run_and_in_its_data_set(form: str, t
         }
     )
     source = tmp_path / "rows.jsonl"
-    source.write_text(json.dumps(make_row(pair, form)) + "\n")
+    source.write_text(json.dumps(make_row(pair, form, topic=None, pass_rate=0.5)) + "\n")
     (row,) = open_preferences(source)
     own, other = texts_of_pair(pair), texts_of_preference(row)
     assert own.prompt.strip() == other.prompt.strip() == "Answer in English.\n\nHow many?"

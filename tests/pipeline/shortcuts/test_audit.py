@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
-from pipeline.shortcuts.audit import NO_CONTROL, audit, decide
+from pipeline.shortcuts.audit import NO_CONTROL, audit
 from pipeline.shortcuts.excess import Excess
 from pipeline.shortcuts.features.base import Family
 from pipeline.shortcuts.markers import Search
 from pipeline.shortcuts.records import Audit, FoundMarker, Leak
 from pipeline.shortcuts.settings import AuditSettings
+from pipeline.shortcuts.sign_tests import Tested
+from pipeline.shortcuts.verdict import Evidence, decide
 from pipeline.types import Finding
 from tests.pipeline.shortcuts.test_markers import (
     CLOSER,
@@ -223,7 +225,15 @@ def make_excess(excess: float, half_width: float = 0.03, p_value: float = 0.5) -
 
 
 def make_search(*phrases: str) -> Search:
-    told = {"kind": "words", "more_in": "chosen", "pairs": 9, "share": 0.9, "q_value": 0.0, "removed": True}
+    told = {
+        "kind": "words",
+        "more_in": "chosen",
+        "pairs": 9,
+        "share": 0.9,
+        "q_value": 0.0,
+        "shown": True,
+        "removed": True,
+    }
     found = [FoundMarker.model_validate({"feature": phrase, "phrase": phrase, **told}) for phrase in phrases]
     return Search(tuple(found), None, None, True)  # type: ignore[arg-type]
 
@@ -235,10 +245,18 @@ LITTLE: dict[str, Excess] = {"style": make_excess(0.01), "length": make_excess(0
 @pytest.mark.parametrize(
     ("measured", "residual", "markers", "verdict", "grounds"),
     [
-        (SEEN, LITTLE, ["so there"], "marker", "'so there' (90% of pairs, chosen) gives chosen away"),
+        (SEEN, LITTLE, ["so there"], "marker", "'so there' (90% of pairs, chosen) gives texts away, and explain"),
+        (SEEN, {}, ["so there"], "marker", "300 prompts are too few to measure the rest"),
+        (
+            SEEN,
+            {"style": make_excess(0.02, 0.09)},
+            ["so there"],
+            "marker",
+            "up to 11.0% beyond the control could be left",
+        ),
         (SEEN, SEEN, ["so there", "x"], "diffuse", "without 'so there' (90% of pairs, chosen) and 1 more, +30.0%"),
         (SEEN, {"style": make_excess(0.04, 0.01, 1e-6)}, ["so there"], "marker", "explains"),  # within the bound
-        (SEEN, {}, [], "diffuse", "no single feature explains it"),
+        (SEEN, {}, [], "diffuse", "no marker explains it"),
         (LITTLE, {}, [], "clean", "by more than 4.0% (style)"),
         ({"style": make_excess(0.04, 0.03, 0.06)}, {}, [], "underpowered", "up to 7.0% beyond the control"),
         ({}, {}, [], "underpowered", "too few for a probe"),
@@ -251,7 +269,8 @@ def test_the_verdict_follows_from_what_was_measured(
     verdict: str,
     grounds: str,
 ) -> None:
-    made = decide(measured, residual, make_search(*markers), 300, 0.05, control=True)
+    evidence = Evidence(measured, residual, make_search(*markers), Tested([], [], 0), 300, 300)
+    made = decide(evidence, AuditSettings(), control=True)
     assert made.verdict == verdict
     assert grounds in made.grounds
     assert (made.prompts_needed is not None) is (verdict == "underpowered")

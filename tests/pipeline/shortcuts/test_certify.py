@@ -28,7 +28,8 @@ def test_a_planted_opener_is_told_and_its_removal_passes() -> None:
     planted = plant(clean, open_with, 0.9)
     made = certify(planted, clean, planted[:60], control, WIDE)
     assert made.outcome == "passed"
-    assert (made.prompts, made.pairs) == (120, 120)
+    assert made.after is not None
+    assert (made.prompts, made.after.prompts, made.after.pairs) == (120, 120, 120)
     assert made.before.accuracy > 0.9
     assert made.before.ci95[0] > 0.1
     assert made.random_drop.accuracy > 0.8, "as many dropped at random leave it as it was"

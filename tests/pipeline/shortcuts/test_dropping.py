@@ -26,7 +26,7 @@ def count_sides(pairs: Sequence[Contrast]) -> Sides:
 
 
 def make_marker(kind: str, feature: str, more_in: str = "chosen") -> FoundMarker:
-    told = {"phrase": None, "pairs": 1, "share": 0.1, "q_value": 0.0, "removed": False}
+    told = {"phrase": None, "pairs": 1, "share": 0.1, "q_value": 0.0, "removed": False, "shown": True}
     return FoundMarker.model_validate({"kind": kind, "feature": feature, "more_in": more_in, **told})
 
 

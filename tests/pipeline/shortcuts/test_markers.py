@@ -259,5 +259,5 @@ def test_a_phrase_is_cut_out_whatever_is_left_and_the_pair_stays_itself_without_
     pair = make_pairs(1)[0]
     assert take_out(marker, pair, all_strips()) is pair
     planted = replace(pair, chosen="First we find 5.\nThen we find 6.\n#### 6")
-    assert take_out(marker, planted, all_strips()).chosen == "First  5.\nThen  6.\n#### 6"
+    assert take_out(marker, planted, all_strips()).chosen == "First 5.\nThen 6.\n#### 6"
     assert take_out(marker, planted, all_strips()).rejected == pair.rejected

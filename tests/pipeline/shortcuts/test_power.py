@@ -64,7 +64,7 @@ def test_more_prompts_show_less_and_too_few_show_nothing() -> None:
     assert shares[0] is not None
     assert shares[0] > 0.99
     assert shares[-1] is not None
-    assert shares[-1] < 0.001
+    assert shares[-1] < 0.003  # the vocabulary is learnt from 4,000 prompts
 
 
 @settings(deadline=None)

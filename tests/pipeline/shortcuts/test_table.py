@@ -136,11 +136,12 @@ def test_equal_texts_are_counted_once_and_later_tables_are_the_same() -> None:
 def test_a_text_is_counted_apart_for_each_answer_that_is_masked_in_it() -> None:
     told = "Paris is in France, so Paris it is."
     contrasts = [
-        Contrast(str(n), str(n), told, told, answer) for n, answer in enumerate(("Paris", "France", "7", None))
+        Contrast(str(n), str(n), told, told, answer, "Rome" if answer != "Paris, too" else None)
+        for n, answer in enumerate(("Paris", "France", "7", None, "Paris, too"))
     ]
     table = Vocabulary.learn(contrasts, [Words(longest=1)], fewest=1).table(contrasts)
-    assert table.chosen[:, table.names.index("Paris")].toarray().ravel().tolist() == [0, 2, 2, 2]
-    assert table.chosen[:, table.names.index("▒")].toarray().ravel().tolist() == [2, 1, 0, 0]
+    assert table.chosen[:, table.names.index("Paris")].toarray().ravel().tolist() == [0, 2, 2, 2, 2]
+    assert table.chosen[:, table.names.index("▒")].toarray().ravel().tolist() == [2, 1, 0, 0, 0]
 
 
 def test_nothing_to_learn_from_gives_an_empty_table() -> None:
