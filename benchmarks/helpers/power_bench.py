@@ -197,18 +197,20 @@ async def repair_pairs(
 
     questions = {problem.key: problem.question for problem in real_pairs.read_problems()}
     rows = [
-        Preference("train", questions[c.prompt], c.chosen, c.rejected, {n: getattr(c, n) for n in COLUMNS})
+        Preference("train", questions[c.prompt], c.chosen, c.rejected, values_of(c))
         for c in planted
     ]
-    items = read_items(rows, CleanSettings(), by_id=False, topic="group")
-    if [item.contrast for item in items] != list(planted):
+    items = read_items(rows, CleanSettings(), by_id=False)
+    if [replace(item.contrast, group=c.group) for item, c in zip(items, planted, strict=True)] != list(planted):
         raise AssertionError("pairs are read as others than they are")
     async with Numeric().create() as checker:
         repair = Repair(CleanSettings(), SETTINGS, control, make_regrade(checker, {}), None)
         return items, repair, await repair.run(items, make_looks(every_filter(), ()))
 
 
-COLUMNS = ("id", "answer", "rejected_answer", "group")
+def values_of(pair: Contrast) -> dict[str, str | None]:
+    """What a row tells of itself; the number of steps is its topic."""
+    return {"id": pair.id, "answer": pair.answer, "rejected_answer": pair.rejected_answer, "topic": pair.group}
 
 
 def describe_repair(

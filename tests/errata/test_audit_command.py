@@ -82,6 +82,21 @@ def test_a_data_set_that_must_be_clean_and_is_not_ends_with_4(files: tuple[str, 
     assert main(["audit", str(write_pairs(tmp_path / "same.jsonl", same)), "--require-clean", "--json"]) in (0, 4)
 
 
+def test_clean_texts_with_a_leak_do_not_pass(tmp_path: Path) -> None:
+    same = [replace(pair, rejected=pair.chosen.replace("So ", "so ")) for pair in make_pairs(60)]
+    same = [pair for pair in same if pair.chosen != pair.rejected]
+    same[0] = replace(same[0], chosen=f"{same[0].chosen}\nThis matches the given answer.")
+    settings = tmp_path / "config.yaml"
+    told = {"name": "x", "problems": {"path": "p"}, "student": {"engine": "scripted", "replies": ["x"]}}
+    audit = {"features": ["lengths"], "bound": 0.4, "permutations": 100}
+    source = str(write_pairs(tmp_path / "pairs.jsonl", make_pairs(60, sample=1)))
+    control = str(write_pairs(tmp_path / "control.jsonl", make_pairs(60)))
+    leaky = str(write_pairs(tmp_path / "leaky.jsonl", [*same[:1], *make_pairs(60, sample=1)[1:]]))
+    settings.write_text(json.dumps({**told, "audit": audit, "filters": ["leak"]}))
+    options = ["--control", control, "--config", str(settings), "--require-clean", "--json"]
+    assert [main(["audit", data, *options]) for data in (source, leaky)] == [0, 4]
+
+
 def test_a_clean_data_set_passes(tmp_path: Path, capsys: Any) -> None:
     settings = tmp_path / "config.yaml"
     told = {"name": "x", "problems": {"path": "p"}, "student": {"engine": "scripted", "replies": ["x"]}}

@@ -15,7 +15,7 @@ from pipeline.loading import load_settings
 from pipeline.preferences import open_preferences
 from pipeline.run import build
 from tests.pipeline.shortcuts.test_markers import OPENER, STUDENT, make_pairs, open_with, plant
-from tests.pipeline.test_auditing import FOREIGN, write_pairs
+from tests.pipeline.test_auditing import FOREIGN, make_rows, write_pairs
 from tests.pipeline.test_cleaning import spell
 from tests.pipeline.test_control import build_run, write_run
 
@@ -192,3 +192,33 @@ def test_an_unknown_teacher_is_refused_before_anything_is_read(tmp_path: Path, c
     assert main(["clean", str(run), "--out", str(tmp_path / "out"), "--clean.restyle", "nobody"]) == 2
     assert "clean.restyle: unknown teacher 'nobody'" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_repair_that_must_be_certified_and_is_not_ends_with_4(tmp_path: Path) -> None:
+    source = str(write_pairs(tmp_path / "pairs.jsonl", make_pairs(8)))
+    command = ["clean", source, "--out", str(tmp_path / "out")]
+    assert main(command) == 0
+    assert main([*command, "--require-passed"]) == 4
+    assert (tmp_path / "out" / "clean.json").is_file(), "it is written all the same"
+
+
+def test_any_column_may_be_the_topic_and_one_that_is_not_there_is_refused(tmp_path: Path, capsys: Any) -> None:
+    rows = [row | {"subject": "algebra", "note": 1} for row in make_rows(make_pairs(8))]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    command = ["clean", str(tmp_path / "pairs.jsonl"), "--out", str(tmp_path / "out")]
+    assert main([*command, "--topic", "subject", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["notes"] == ["columns not carried over: note"]
+    assert {row.values["topic"] for row in open_preferences(tmp_path / "out")} == {"algebra"}
+    assert main([*command, "--topic", "subjekt"]) == 2
+    assert "no such column, to be read as topic; did you mean 'subject'?" in capsys.readouterr().err
+
+
+def test_texts_that_cannot_be_graded_again_stay_and_are_told(tmp_path: Path) -> None:
+    planted = plant(make_pairs(20), open_with, 1)
+    source = str(write_pairs(tmp_path / "pairs.jsonl", planted, answer=None, rejected_answer=None))
+    assert main(["clean", source, "--out", str(tmp_path / "out"), "--checker", "numeric"]) == 0
+    changes = [json.loads(line) for line in (tmp_path / "out" / "changes.jsonl").read_text().splitlines()]
+    assert {(change["action"], change["reason"]) for change in changes} == {
+        ("refused", "it cannot be graded again: the row has no answer")
+    }
+    assert all(OPENER in text for text in read_chosen(tmp_path / "out").values())

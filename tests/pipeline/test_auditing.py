@@ -216,3 +216,22 @@ def test_what_cannot_be_audited_is_told_with_the_file_and_the_column(
 
 def test_every_filter_looks_at_the_data_of_others() -> None:
     assert tuple(filter.name for filter in every_filter()) == available("filters")
+
+
+def test_a_control_with_other_names_of_columns_is_read_as_told(tmp_path: Path) -> None:
+    source, control = (
+        write_pairs(tmp_path / f"{name}.jsonl", pairs, **FOREIGN) for name, pairs in (("a", PLANTED), ("b", CONTROL))
+    )
+    found = audit_files(source, control, QUICK, columns=COLUMNS, control_columns=COLUMNS)
+    assert found.control is not None
+    assert found.control.paired
+    with pytest.raises(DataError, match="no such column"):
+        audit_files(source, control, QUICK, columns=COLUMNS)
+
+
+def test_rows_of_which_some_name_no_problem_are_told_apart_by_their_texts(tmp_path: Path) -> None:
+    rows = make_rows(make_pairs(30))
+    rows = [row | {"problem_id": "one" if n % 2 else None} for n, row in enumerate(rows)]
+    source = tmp_path / "pairs.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert audit_files(source, None, QUICK).prompts == 30

@@ -15,12 +15,12 @@ import pytest
 from pipeline.auditing import audit_files
 from pipeline.checkers.numeric import Settings as Numeric
 from pipeline.clean import Cleaned, Tools, clean_files, make_regrade
-from pipeline.cleaning import Change, Item, Repair, Restyle, draw_examples, map_answers, read_items
+from pipeline.cleaning import Change, Item, Repair, Restyle, draw_examples, group_of, map_answers, read_items
 from pipeline.errors import ConfigError, DataError
 from pipeline.filtering import make_looks
 from pipeline.filters.base import Texts
 from pipeline.filters.leak import Settings as Leak
-from pipeline.preferences import open_preferences
+from pipeline.preferences import Preference, open_preferences
 from pipeline.shortcuts.contrast import Contrast
 from pipeline.shortcuts.settings import AuditSettings, CleanSettings
 from pipeline.types import Problem
@@ -356,3 +356,58 @@ def test_only_what_the_assistant_says_is_changed() -> None:
     assert map_answers(turns, str.upper) == [{"role": "assistant", "content": "A"}, {"role": "user", "content": "a"}]
     assert map_answers("a", str.upper) == "A"
     assert turns[0]["content"] == "a"
+
+
+@pytest.mark.parametrize(
+    ("values", "group"),
+    [
+        ({}, None),
+        ({"topic": "sums"}, "sums|"),
+        ({"pass_rate": 0.25}, "|0"),
+        ({"topic": "sums", "pass_rate": 0.5}, "sums|1"),
+        ({"topic": None, "pass_rate": 1.0}, "|2"),
+    ],
+)
+def test_pairs_are_grouped_by_topic_and_difficulty(values: dict[str, Any], group: str | None) -> None:
+    assert group_of(Preference("train", "q", "c", "r", values)) == group
+
+
+@pytest.mark.parametrize("prompts", [1, 4])
+@pytest.mark.parametrize("control", [0, 60])
+def test_of_a_handful_of_prompts_nothing_is_certified(prompts: int, control: int, tmp_path: Path) -> None:
+    pairs = [replace(pair, prompt=f"{n % prompts}") for n, pair in enumerate(make_pairs(40, sample=1))]
+    source = write_pairs(tmp_path / "pairs.jsonl", pairs)
+    own = write_pairs(tmp_path / "control.jsonl", make_pairs(control)) if control else None
+    cleaned, _, _ = asyncio.run(clean_files(source, tmp_path / "out", own, LIGHT, DEFAULTS, (), Tools()))
+    assert (cleaned.certificate.outcome, cleaned.certificate.after) == ("underpowered", None)
+    assert Cleaned.model_validate_json((tmp_path / "out" / "clean.json").read_text()) == cleaned
+
+
+@pytest.mark.parametrize("every", [True, False])
+def test_where_filters_leave_nothing_to_certify_there_is_an_answer(every: bool, tmp_path: Path) -> None:
+    pairs = make_pairs(40)
+    held = {item.contrast.prompt for item in make_items(tmp_path, pairs) if item.held}
+    pairs = [
+        replace(pair, chosen=f"The student's attempt is wrong.\n{pair.chosen}")
+        if every or pair.prompt in held
+        else pair
+        for pair in pairs
+    ]
+    source = write_pairs(tmp_path / "pairs.jsonl", pairs)
+    work = clean_files(source, tmp_path / "out", None, LIGHT, DEFAULTS, [Leak()], Tools())
+    if every:
+        with pytest.raises(DataError, match="leaves no pair: filters drop all of them"):
+            asyncio.run(work)
+    else:
+        assert asyncio.run(work)[0].certificate.outcome == "underpowered"
+    assert (tmp_path / "out").exists() is not every
+
+
+@pytest.mark.parametrize("name", ["own.parquet", "folder"])
+def test_a_control_in_any_form_goes_with_the_cleaned_folder(name: str, tmp_path: Path) -> None:
+    source = write_pairs(tmp_path / "pairs.jsonl", make_pairs(20, sample=1))
+    if name == "folder":
+        (tmp_path / name).mkdir()
+    write_pairs(tmp_path / name / "train.jsonl" if name == "folder" else tmp_path / name, make_pairs(20))
+    asyncio.run(clean_files(source, tmp_path / "out", tmp_path / name, LIGHT, DEFAULTS, (), Tools()))
+    assert len(list(open_preferences(tmp_path / "out" / "control.jsonl"))) == 20

@@ -119,6 +119,7 @@ def test_a_run_writes_its_control_in_a_form_that_every_command_reads(tmp_path: P
     pairs = list(open_preferences(run / "control.jsonl"))
     assert len(pairs) == summary.control == 24
     assert {pair.values["rung"] for pair in pairs} == {"own_correct"}
+    assert {pair.values["pass_rate"] for pair in pairs} == {1 / 3}
     recorded = {row["question"]: row for row in map(json.loads, (tmp_path / "problems.jsonl").read_text().splitlines())}
     for pair in pairs:
         assert not isinstance(pair.prompt, str)

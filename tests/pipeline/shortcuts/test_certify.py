@@ -105,3 +105,8 @@ def test_texts_that_differ_nowhere_are_told_half_of_the_time() -> None:
 def test_the_trees_repeat_themselves() -> None:
     sides = count_sides(make_pairs(45, TEACHER))
     assert tell(sides, WIDE) == tell(sides, WIDE)
+
+
+@pytest.mark.parametrize(("prompts", "control"), [(0, 0), (1, 0), (39, 0), (60, 3), (3, 60), (0, 60)])
+def test_too_few_prompts_tell_nothing(prompts: int, control: int) -> None:
+    assert tell(count_sides(make_pairs(prompts, sample=1), make_pairs(control)), WIDE) is None
