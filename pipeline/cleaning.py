@@ -77,13 +77,9 @@ class Item:
 
     def put(self, side: Literal["chosen", "rejected"], text: Side) -> None:
         """Replace a text."""
-        written = whole(text)
-        self.row = replace(self.row, chosen=text) if side == "chosen" else replace(self.row, rejected=text)
-        self.texts, self.contrast = (
-            (replace(self.texts, chosen=written), replace(self.contrast, chosen=written))
-            if side == "chosen"
-            else (replace(self.texts, rejected=written), replace(self.contrast, rejected=written))
-        )
+        written = {side: whole(text)}
+        self.row = replace(self.row, **{side: text})
+        self.texts, self.contrast = replace(self.texts, **written), replace(self.contrast, **written)
 
     def note(self, action: Action, reason: str, **more: Any) -> None:
         """Remember what was done, or was not."""
@@ -106,7 +102,7 @@ class Repair:
     """Those that no repair reached."""
 
     async def run(self, items: Sequence[Item], looks: Sequence[Look]) -> Certificate:
-        """Repair the items, which are changed, and certify them. Raises DataError where nothing is left."""
+        """Repair the items, which are changed, and certify them."""
         original = [item.contrast for item in items]
         self.filter(items, looks)
         seen = self.examine(items)

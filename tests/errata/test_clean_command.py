@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from errata.cli import main
+from pipeline.clean import Cleaned
 from pipeline.loading import load_settings
 from pipeline.preferences import open_preferences
 from pipeline.run import build
@@ -214,7 +216,7 @@ def test_any_column_may_be_the_topic_and_one_that_is_not_there_is_refused(tmp_pa
 
 
 def test_texts_that_cannot_be_graded_again_stay_and_are_told(tmp_path: Path) -> None:
-    planted = plant(make_pairs(20), open_with, 1)
+    planted = plant(make_pairs(40), open_with, 1)
     source = str(write_pairs(tmp_path / "pairs.jsonl", planted, answer=None, rejected_answer=None))
     assert main(["clean", source, "--out", str(tmp_path / "out"), "--checker", "numeric"]) == 0
     changes = [json.loads(line) for line in (tmp_path / "out" / "changes.jsonl").read_text().splitlines()]
@@ -222,3 +224,33 @@ def test_texts_that_cannot_be_graded_again_stay_and_are_told(tmp_path: Path) -> 
         ("refused", "it cannot be graded again: the row has no answer")
     }
     assert all(OPENER in text for text in read_chosen(tmp_path / "out").values())
+
+
+@pytest.mark.parametrize("prompts", [1, 4])
+@pytest.mark.parametrize("control", [[], make_pairs(45)])
+def test_of_a_handful_of_prompts_nothing_is_certified(prompts: int, control: list[Any], tmp_path: Path) -> None:
+    pairs = [replace(pair, prompt=f"{n % prompts}") for n, pair in enumerate(make_pairs(40, sample=1))]
+    command = ["clean", str(write_pairs(tmp_path / "pairs.jsonl", pairs)), "--out", str(tmp_path / "out")]
+    if control:
+        command += ["--control", str(write_pairs(tmp_path / "control.jsonl", control))]
+    assert main(command) == 0
+    cleaned = Cleaned.model_validate_json((tmp_path / "out" / "clean.json").read_text())
+    assert (cleaned.certificate.outcome, cleaned.certificate.after) == ("underpowered", None)
+
+
+def test_where_filters_leave_nothing_there_is_no_folder_and_an_answer(tmp_path: Path, capsys: Any) -> None:
+    pairs = [replace(p, chosen=f"The student's attempt is wrong.\n{p.chosen}") for p in make_pairs(20)]
+    source = str(write_pairs(tmp_path / "pairs.jsonl", pairs))
+    assert main(["clean", source, "--out", str(tmp_path / "out")]) == 2
+    assert "leaves no pair: filters drop all of them" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["pairs.jsonl"]
+
+
+@pytest.mark.parametrize("name", ["own.parquet", "folder"])
+def test_a_control_in_any_form_goes_with_the_cleaned_folder(name: str, tmp_path: Path) -> None:
+    source, control = write_pairs(tmp_path / "pairs.jsonl", make_pairs(20, sample=1)), tmp_path / name
+    if name == "folder":
+        control.mkdir()
+    write_pairs(control / "train.jsonl" if name == "folder" else control, make_pairs(20))
+    assert main(["clean", str(source), "--control", str(control), "--out", str(tmp_path / "out")]) == 0
+    assert len(list(open_preferences(tmp_path / "out" / "control.jsonl"))) == 20
