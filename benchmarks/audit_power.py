@@ -1,6 +1,6 @@
 """What the shortcut audit sees: false alarms, planted artefacts and their repair, real authors; and what it costs.
 
-    python benchmarks/audit_power.py [--parts null,power,authors,size] [--draws N] [--jobs N] [--quick] [--json FILE]
+    python benchmarks/audit_power.py [--parts null,power,authors,size] [--draws N] [--seeds N] [--jobs N] [--quick] [--json FILE]
 
 null     Data in which nothing is to be found beyond the control. Each row is a test at a nominal 5%: of a family's
          excess over the control, or of its accuracy against swaps; of the audit as a whole, whether any family has an
@@ -62,6 +62,7 @@ def main() -> None:
     parser = make_parser(__doc__ or "")
     parser.add_argument("--parts", default=",".join(PARTS), help="names with commas between")
     parser.add_argument("--draws", type=int, help="draws of each null case")
+    parser.add_argument("--seeds", type=int, default=3, help="seeds of each planted artefact")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes, each on its share of cores")
     args = parser.parse_args()
     parts = args.parts.split(",")
@@ -97,7 +98,7 @@ def list_tasks(part: str, args: argparse.Namespace) -> list[Task]:
         return [(part, case, tuple(block)) for case in power_bench.CASES for block in blocks]
     if part == "power":
         names = QUICK if args.quick else tuple(power_bench.artefacts())
-        shares, seeds = ((0.05, 0.5), (1,)) if args.quick else (PREVALENCES, (1, 2, 3))
+        shares, seeds = ((0.05, 0.5), (1,)) if args.quick else (PREVALENCES, range(1, args.seeds + 1))
         cases = itertools.product(names, shares, seeds)
         return [(part, power_bench.NONE, 0.0, 0), *((part, *case) for case in cases)]
     if part == "authors":

@@ -3,7 +3,8 @@
     pairs ──filter──▶ strip ──▶ restyle (a teacher, gold hidden) ──▶ drop (capped) ──▶ certify
                       └──── every changed text is graded again ────┘
 
-Repairs are learnt from one part of the prompts and applied to all; the other part certifies them.
+Markers are named by tests over all prompts. The probe that says which pairs to drop, and the model that certifies, learn
+from different prompts.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Item:
     def put(self, side: Literal["chosen", "rejected"], text: Side) -> None:
         """Replace a text."""
         written = {side: whole(text)}
-        self.row = replace(self.row, **{side: text})
+        self.row = replace(self.row, chosen=text) if side == "chosen" else replace(self.row, rejected=text)
         self.texts, self.contrast = replace(self.texts, **written), replace(self.contrast, **written)
 
     def note(self, action: Action, reason: str, **more: Any) -> None:
@@ -130,8 +131,8 @@ class Repair:
                 item.dropped = True
 
     def examine(self, items: Sequence[Item]) -> Examined:
-        """Audit the part from which repairs are learnt."""
-        data = [item.contrast for item in items if not item.held and not item.dropped]
+        """Audit what is left."""
+        data = [item.contrast for item in items if not item.dropped]
         return examine(data, self.control, self.audit, self.progress)
 
     async def strip(self, items: Sequence[Item], found: Sequence[FoundMarker]) -> int:
@@ -224,7 +225,8 @@ class Repair:
         kept = [item for item in items if not item.dropped]
         sides = self._count(kept, seen.sides)
         carrying = carriers(sides, seen.search.found)
-        told = margins(sides, self.audit) if carrying.any() else np.zeros(len(kept))
+        held = np.array([item.held for item in kept])
+        told = margins(sides, held, self.audit) if carrying.any() else np.zeros(len(kept))
         chosen = choose_drops([item.contrast for item in kept], carrying, told, self.settings.most_dropped)
         for number in chosen:
             kept[number].note("drop", f"carries a marker; margin {told[number]:+.2f}")

@@ -196,10 +196,7 @@ async def repair_pairs(
     from pipeline.clean import make_regrade
 
     questions = {problem.key: problem.question for problem in real_pairs.read_problems()}
-    rows = [
-        Preference("train", questions[c.prompt], c.chosen, c.rejected, values_of(c))
-        for c in planted
-    ]
+    rows = [Preference("train", questions[c.prompt], c.chosen, c.rejected, values_of(c)) for c in planted]
     items = read_items(rows, CleanSettings(), by_id=False)
     if [replace(item.contrast, group=c.group) for item, c in zip(items, planted, strict=True)] != list(planted):
         raise AssertionError("pairs are read as others than they are")

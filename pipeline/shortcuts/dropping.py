@@ -10,24 +10,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.shortcuts.contrast import Contrast
-from pipeline.shortcuts.probes import Rows, scale_together, score_pairs
+from pipeline.shortcuts.probes import Rows, scale_together, score_others, score_pairs
 from pipeline.shortcuts.records import FoundMarker
 from pipeline.shortcuts.settings import AuditSettings
 from pipeline.shortcuts.sides import Sides
+from pipeline.shortcuts.votes import number_prompts
 
 LEAST_KEPT = 0.5
 """Share of the pairs of a topic or difficulty that is kept whatever they carry."""
 
 
-def margins(sides: Sides, settings: AuditSettings) -> NDArray[np.float64]:
+def margins(sides: Sides, held: NDArray[np.bool_], settings: AuditSettings) -> NDArray[np.float64]:
     """Of each pair of the data (pairs): how clearly its chosen text is told, by a probe that has not seen its prompt.
 
-    One probe of all families; the mean over repeats.
+    One probe of all families, which learns from no `held` pair: out of fold, the mean over repeats, for the others.
     """
     (values,) = scale_together([sides.data.difference], settings.columns)
-    rows = Rows(values, sides.data.prompts)
+    scores = np.zeros(len(values))
+    prompts, _ = number_prompts([str(number) for number in sides.data.prompts[~held]])
+    rows = Rows(values[~held], prompts)
+    if rows.count < settings.folds:
+        return scores
     learnt = rows.count - math.ceil(rows.count / settings.folds)
-    return score_pairs(rows, folds=settings.folds, repeats=settings.repeats, train_prompts=learnt, seed=settings.seed)
+    scores[~held] = score_pairs(
+        rows, folds=settings.folds, repeats=settings.repeats, train_prompts=learnt, seed=settings.seed
+    )
+    scores[held] = score_others(rows, values[held])
+    return scores
 
 
 def carriers(sides: Sides, markers: Sequence[FoundMarker]) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ from pipeline.shortcuts.sides import Sides
 
 FAMILIES: tuple[Family, ...] = get_args(Family)
 Z = 1.959964
-INFLATION = 1.3
+INFLATION = 1.6
 """Cross-validated accuracies vary more than their prompts do, since all prompts share what the probes learnt from;
 intervals that leave this out are too short (Bates, Hastie and Tibshirani 2023). `benchmarks/audit_power.py` shows that
 with this factor a nominal 5% test keeps its level."""

@@ -70,7 +70,8 @@ def tell_apart(
     """
     rng = np.random.default_rng(seed)
     swaps = np.ones((rows.count, 1 + permutations))
-    swaps[:, 1:] = rng.choice([-1.0, 1.0], (rows.count, permutations))
+    own = np.random.default_rng([seed, 1])  # so that folds do not depend on the number of permutations
+    swaps[:, 1:] = own.choice([-1.0, 1.0], (rows.count, permutations))
     signs = swaps[rows.prompts]
     weights = rows.weights()
     told = np.zeros_like(signs)
@@ -95,6 +96,11 @@ def score_pairs(rows: Rows, *, folds: int, repeats: int, train_prompts: int, see
     return scores / repeats
 
 
+def score_others(rows: Rows, others: NDArray[np.float32]) -> Array:
+    """Scores of other pairs, of other prompts, by a probe that has learnt from all of `rows`."""
+    return _fit(rows.values, np.ones((len(rows.prompts), 1)), rows.weights(), others)[:, 0]
+
+
 def _split(rows: Rows, folds: int, train_prompts: int, rng: np.random.Generator) -> Iterator[tuple[Numbers, Numbers]]:
     """Pairs to test on and pairs to learn from, of different prompts."""
     order = rng.permutation(rows.count)
@@ -112,15 +118,17 @@ def _fit(learn: NDArray[np.float32], signs: Array, weights: Array, test: NDArray
     Solved over features or over rows, whichever are fewer: (X'WX + r) b = X'Ws, or (XX' + r/W) a = s with b = X'a.
     """
     from scipy.linalg import solve
+    from threadpoolctl import threadpool_limits
 
-    x, t = learn.astype(np.float64), test.astype(np.float64)
-    if x.shape[1] <= x.shape[0]:
-        weighted = x * weights[:, None]
-        gram = x.T @ weighted
-        gram[np.diag_indices_from(gram)] += RIDGE
-        scores: Array = t @ solve(gram, weighted.T @ signs, assume_a="pos")
+    with threadpool_limits(1, "blas"):  # small systems; on busy cores its threads wait for each other
+        x, t = learn.astype(np.float64), test.astype(np.float64)
+        if x.shape[1] <= x.shape[0]:
+            weighted = x * weights[:, None]
+            gram = x.T @ weighted
+            gram[np.diag_indices_from(gram)] += RIDGE
+            scores: Array = t @ solve(gram, weighted.T @ signs, assume_a="pos")
+            return scores
+        kernel = x @ x.T
+        kernel[np.diag_indices_from(kernel)] += RIDGE / weights
+        scores = t @ (x.T @ solve(kernel, signs, assume_a="pos"))
         return scores
-    kernel = x @ x.T
-    kernel[np.diag_indices_from(kernel)] += RIDGE / weights
-    scores = t @ (x.T @ solve(kernel, signs, assume_a="pos"))
-    return scores

@@ -64,6 +64,6 @@ class CleanSettings(Settings):
     params: SamplingParams = SamplingParams(temperature=0.0, max_tokens=2048)
     """Sampling parameters of the teacher."""
     hold_out: float = Field(default=0.5, gt=0, lt=1)
-    """Share of the prompts from which no repair is learnt; they certify it."""
+    """Share of the prompts that certify; the probe that says what to drop learns from the others."""
     most_dropped: float = Field(default=0.2, ge=0, le=1)
     """Largest share of pairs that may be dropped for a marker that cannot be taken out."""

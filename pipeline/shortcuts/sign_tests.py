@@ -24,7 +24,7 @@ from pipeline.shortcuts.sides import Sides
 from pipeline.shortcuts.votes import PRIOR, count_votes, difference_test, sign_test
 
 STEPS = 4
-"""Log-odds that round to the same quarter count as equal in the ranking: a few votes more do not make a better name."""
+"""Features that are behind the best one by the same quarters of log-odds rank equal: a vote more is no better name."""
 EXPLAINED = 0.75
 """Share of the data's mean vote that the control's must reach for an error signal."""
 IN_CONTROL = 0.05
@@ -98,10 +98,13 @@ def find_features(
     place = {kind: number for number, kind in enumerate(kinds)}
     rank = {"artefact": 0, "unattributed": 1, "error_signal": 2}
 
+    best = {name: max((beyond_control(f) for f in features if f.class_ == name), default=0.0) for name in rank}
+
     def key(i: int) -> tuple[int, int, bool, int, int, str]:
         f = features[i]
-        odds, wordless = -round(beyond_control(f) * STEPS), phrase_words(kinds[f.kind], f.feature) is None
-        return rank[f.class_], odds, wordless, place[f.kind], -len(f.feature), f.feature
+        behind = int((best[f.class_] - beyond_control(f)) * STEPS)
+        wordless = phrase_words(kinds[f.kind], f.feature) is None
+        return rank[f.class_], behind, wordless, place[f.kind], -len(f.feature), f.feature
 
     order = sorted(range(len(features)), key=key)
     return Tested([features[i] for i in order], [int(found[i]) for i in order], len(tested))

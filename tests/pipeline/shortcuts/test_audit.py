@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from pipeline.shortcuts import sign_tests
 from pipeline.shortcuts.audit import NO_CONTROL, audit
 from pipeline.shortcuts.excess import Excess
 from pipeline.shortcuts.features.base import Family
 from pipeline.shortcuts.markers import Search
 from pipeline.shortcuts.records import Audit, FoundMarker, Leak
 from pipeline.shortcuts.settings import AuditSettings
-from pipeline.shortcuts.sign_tests import Tested
 from pipeline.shortcuts.verdict import Evidence, decide
 from pipeline.types import Finding
 from tests.pipeline.shortcuts.test_markers import (
@@ -269,7 +269,7 @@ def test_the_verdict_follows_from_what_was_measured(
     verdict: str,
     grounds: str,
 ) -> None:
-    evidence = Evidence(measured, residual, make_search(*markers), Tested([], [], 0), 300, 300)
+    evidence = Evidence(measured, residual, make_search(*markers), sign_tests.Tested([], [], 0), 300, 300)
     made = decide(evidence, AuditSettings(), control=True)
     assert made.verdict == verdict
     assert grounds in made.grounds
