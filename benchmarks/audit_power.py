@@ -1,6 +1,7 @@
 """What the shortcut audit sees: false alarms, planted artefacts and their repair, real authors; and what it costs.
 
-    python benchmarks/audit_power.py [--parts null,power,authors,size] [--draws N] [--seeds N] [--jobs N] [--quick] [--json FILE]
+    python benchmarks/audit_power.py [--parts null,power,authors,size] [--draws N] [--seeds N] [--jobs N]
+                                     [--quick] [--json FILE]
 
 null     Data in which nothing is to be found beyond the control. Each row is a test at a nominal 5%: of a family's
          excess over the control, or of its accuracy against swaps; of the audit as a whole, whether any family has an

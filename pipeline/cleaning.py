@@ -3,8 +3,8 @@
     pairs ──filter──▶ strip ──▶ restyle (a teacher, gold hidden) ──▶ drop (capped) ──▶ certify
                       └──── every changed text is graded again ────┘
 
-Markers are named by tests over all prompts. The probe that says which pairs to drop, and the model that certifies, learn
-from different prompts.
+Markers are named by tests over all prompts. The probe that says which pairs to drop, and the model that certifies,
+learn from different prompts.
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ class Repair:
         self.filter(items, looks)
         seen = self.examine(items)
         for _ in range(ROUNDS):
-            known = {(marker.kind, marker.feature) for marker in self.markers}
-            new = [marker for marker in seen.search.found if (marker.kind, marker.feature) not in known]
+            known = {(marker.kind, marker.feature, marker.phrase) for marker in self.markers}
+            new = [m for m in seen.search.found if (m.kind, m.feature, m.phrase) not in known]
             self.markers += new
             if not new or not await self.strip(items, seen.search.found):
                 break
@@ -143,7 +143,8 @@ class Repair:
         async def strip_both(item: Item) -> None:
             nonlocal changed
             for side in SIDES:
-                changed += await self._strip_side(item, side, markers)
+                done = await self._strip_side(item, side, markers)
+                changed += done
 
         await self._for_each("strip", [item for item in items if not item.dropped], strip_both)
         return changed

@@ -218,6 +218,7 @@ async def build(settings: RunSettings, progress: Progress = QUIET) -> Summary:
             summary = tally.summarize(settings, len(problems), problems.report)
             chosen = read_pairs(folder, placed, left)
             summary.splits = export_pairs(chosen, folder.path / "dataset", settings.export, card_lines(summary))
+        (folder.path / "audit.json").unlink(missing_ok=True)
         if settings.audit is not None and summary.splits:
             with tally.timed("audit"):
                 found = audit_run(folder.path, settings.audit, settings.filters, progress)

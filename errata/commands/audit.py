@@ -95,8 +95,9 @@ def read_settings(config: Path | None, run_folder: Path | None) -> tuple[AuditSe
     from pipeline.auditing import every_filter
     from pipeline.shortcuts.settings import AuditSettings
 
-    file = config or (run_folder and run_folder / "config.yaml")
-    if file is None or not file.is_file():
+    own = run_folder / "config.yaml" if run_folder else None
+    file = config or (own if own is not None and own.is_file() else None)
+    if file is None:
         return AuditSettings(), every_filter()
     settings = load(file, ())
     return settings.audit or AuditSettings(), settings.filters

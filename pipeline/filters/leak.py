@@ -191,7 +191,9 @@ class Settings(FilterSettings):
         for pair in control:
             for text in {pair.chosen, pair.rejected}:
                 own = replace(pair, chosen=text)
-                said.update({plain(text, span) for span in _places(own, frozenset())})
+                allusion = find_allusion(text, pair.question)
+                spans = [*_giveaways(own), *([allusion] if allusion else [])]
+                said.update({plain(text, span) for span in spans})
         habits = frozenset(words for words, count in said.items() if count >= max(HABIT, OFTEN * len(control)))
         return lambda pair: self._find(pair, habits)
 
@@ -239,20 +241,21 @@ def show(text: str, span: tuple[int, int]) -> str:
 
 def find_giveaway(pair: Texts, habits: Set[str] = frozenset()) -> tuple[int, int] | None:
     """Span of the first words of the rules above that the question does not use itself, and that are no habit."""
+    return min((span for span in _giveaways(pair) if plain(pair.chosen, span) not in habits), default=None)
+
+
+def _giveaways(pair: Texts) -> Iterator[tuple[int, int]]:
+    """Spans of all words of the rules above that the question does not use itself, in no order."""
     asked = pair.question.casefold()
     starts: frozenset[str] | None = None
-    first: tuple[int, int] | None = None
     for match in _find(pair.chosen):
-        if (first is not None and match.start() >= first[0]) or plain(pair.chosen, match.span()) in habits:
-            continue
         if starts is None:
             starts = frozenset(word[:5] for word in WORD.findall(asked))
         named = [word[:5] for word in WORD.findall(match[0].casefold()) if word not in LITTLE]
         named_zh = SUBJECTS_ZH.findall(match[0])
         subject = starts.issuperset(named) and all(word in asked for word in named_zh)
         if not subject or not (named or named_zh):
-            first = match.span()
-    return first
+            yield match.span()
 
 
 def _find(text: str) -> Iterator[re.Match[str]]:

@@ -154,9 +154,10 @@ def _notes(sides: Sides, some: Sides, *, control: bool) -> tuple[str, ...]:
             f"probes and markers were looked for in {len(some.data.keys):,} of {len(sides.data.keys):,} prompts"
         )
     if control and sides.shared is None:
+        shared = len(set(sides.data.keys) & set(sides.control.keys if sides.control else ()))
         notes.append(
-            "the control has other prompts than the data: they are compared as two samples, and what differs between "
-            "the prompts counts as excess"
+            f"data and control share {shared:,} prompts, too few to compare prompt by prompt: they are compared as two "
+            "samples, and what differs between the prompts counts as excess"
         )
     elif sides.shared is not None and len(sides.shared[0]) < len(sides.data.keys):
         some_of = f"{len(sides.shared[0]):,} of {len(sides.data.keys):,} prompts"

@@ -31,6 +31,8 @@ GOES_WITH = 0.8
 """Share of the prompts with a vote on a feature or a marker that have one on both, from which on both are one thing."""
 ODDS = math.log(3)
 """Log-odds beyond the control from which a feature is a marker."""
+HARDLY = 0.1
+"""Share of the texts with a feature that may keep it where it counts as taken out, or must lose it."""
 READ = 500
 """Texts from which a phrase is grown."""
 
@@ -70,8 +72,12 @@ def find_markers(sides: Sides, settings: AuditSettings, strips: Sequence[StripSe
             [take_out(marker, contrast, strips) for contrast in sides.control.contrasts] if sides.control else (),
         )
         still = np.asarray((after.data.difference[:, [column]] * lean > 0).sum(axis=1)).ravel() > 0
-        removed = int((still & carrying).sum()) <= 0.1 * int(carrying.sum())
-        left_out[column] = True
+        left, before = int((still & carrying).sum()), int(carrying.sum())
+        gone = left <= HARDLY * before
+        removed = gone or (marker.phrase is not None and left <= (1 - HARDLY) * before)
+        if marker.phrase is not None:  # a word may stand in other sentences, too: these are other markers
+            carrying = np.array([has_more(marker, contrast) for contrast in sides.data.contrasts])
+        left_out[column] |= gone or not removed
         if removed:
             sides = after
         else:
@@ -113,6 +119,17 @@ def make_marker(feature: Feature, column: int, kind: FeatureSettings, sides: Sid
         texts = [getattr(sides.data.contrasts[i], more_in) for i in pairs[:READ]]
         phrase = without_content(grow(words, texts), words)
     return Marker(feature.kind, feature.feature, more_in, phrase, shown=feature.class_ == "artefact")
+
+
+def has_more(marker: Marker, contrast: Contrast) -> bool:
+    """Whether the marker's phrase stands more often in the text that has more of it in most pairs."""
+    assert marker.phrase is not None
+    counts = {side: len(find(marker.phrase, text)) for side, text in _texts(contrast)}
+    return counts[marker.more_in] > counts["rejected" if marker.more_in == "chosen" else "chosen"]
+
+
+def _texts(contrast: Contrast) -> tuple[tuple[str, str], ...]:
+    return ("chosen", contrast.chosen), ("rejected", contrast.rejected)
 
 
 def without_content(phrase: str, words: str) -> str:

@@ -179,3 +179,9 @@ def test_help_loads_nothing_heavy() -> None:
     code += f"print([name for name in {HEAVY} if name in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert shown.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_configuration_that_is_not_there_is_refused(tmp_path: Path, capsys: Any) -> None:
+    data = str(write_pairs(tmp_path / "pairs.jsonl", make_pairs(4)))
+    assert main(["audit", data, "--config", str(tmp_path / "absent.yaml")]) == 2
+    assert "absent.yaml" in capsys.readouterr().err

@@ -235,3 +235,10 @@ def test_rows_of_which_some_name_no_problem_are_told_apart_by_their_texts(tmp_pa
     source = tmp_path / "pairs.jsonl"
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert audit_files(source, None, QUICK).prompts == 30
+
+
+def test_an_audit_that_is_no_longer_wanted_does_not_stay(tmp_path: Path) -> None:
+    run, _ = build_run(tmp_path, 12)
+    assert (run / "audit.json").exists()
+    build_run(tmp_path, 12, audit=None)
+    assert not (run / "audit.json").exists()

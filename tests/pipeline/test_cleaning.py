@@ -370,3 +370,17 @@ def test_only_what_the_assistant_says_is_changed() -> None:
 )
 def test_pairs_are_grouped_by_topic_and_difficulty(values: dict[str, Any], group: str | None) -> None:
     assert group_of(Preference("train", "q", "c", "r", values)) == group
+
+
+def test_markers_are_looked_for_again_though_some_texts_were_refused(tmp_path: Path) -> None:
+    pairs = plant(make_pairs(60, sample=1), open_with, 1)
+    items = make_items(tmp_path, pairs)
+
+    async def regrade(texts: Texts, text: str, wanted: Any) -> str | None:
+        number = int((texts.problem or "").split()[1])
+        await asyncio.sleep(0.02 if number % 3 == 0 else 0)
+        return "no" if number % 3 == 0 else None
+
+    repair = make_repair(make_pairs(60), regrade)
+    asyncio.run(repair.run(items, ()))
+    assert all(marker.share < 0.6 for marker in repair.left)

@@ -155,3 +155,8 @@ def test_the_data_of_a_run_are_clear_of_what_its_own_filters_find(tmp_path: Path
     run, _ = build_run(tmp_path, 12, audit=None)
     looks = make_looks(every_filter(), read_texts(run / "control.jsonl"))
     assert [look_at(texts, looks) for texts in read_texts(run) if look_at(texts, looks)] == []
+
+
+def test_every_habit_of_the_student_is_known() -> None:
+    said = Texts("t", "q", "q", "Let me redo this: I made a mistake above.\n4 + 4 = 8\n#### 8", "#### 4", "8", "p", "4")
+    assert look_at(said, make_looks([Leak()], [said] * 20)) == []

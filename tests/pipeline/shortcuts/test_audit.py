@@ -295,3 +295,9 @@ def test_pairs_have_a_prompt_by_key_alone() -> None:
     renamed = [replace(pair, id="x", prompt=f"x{pair.prompt}", group="x") for pair in make_pairs(60)]
     one, two = audit(make_pairs(60), (), QUICK), audit(renamed, (), QUICK)
     assert one.model_dump_json() == two.model_dump_json()
+
+
+def test_a_control_that_is_too_small_is_what_is_told() -> None:
+    found = audit(make_pairs(200, sample=1), make_pairs(10), QUICK)
+    assert "200 prompts are too few" not in found.grounds
+    assert "the control has other prompts" not in " ".join(found.notes)

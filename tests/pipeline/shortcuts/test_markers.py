@@ -261,3 +261,16 @@ def test_a_phrase_is_cut_out_whatever_is_left_and_the_pair_stays_itself_without_
     planted = replace(pair, chosen="First we find 5.\nThen we find 6.\n#### 6")
     assert take_out(marker, planted, all_strips()).chosen == "First 5.\nThen 6.\n#### 6"
     assert take_out(marker, planted, all_strips()).rejected == pair.rejected
+
+
+@pytest.mark.parametrize("controlled", [True, False])
+@pytest.mark.parametrize("prompts", [100, 150, 250])
+def test_planted_sentences_that_share_a_word_are_all_named(controlled: bool, prompts: int) -> None:
+    found = search(plant_three(make_pairs(prompts, sample=1)), make_pairs(prompts) if controlled else ()).found
+    assert [marker.phrase for marker in found] == [OPENER, CLOSER, PHRASE]
+    assert [round(marker.share, 2) for marker in found] == [0.9, 0.5, pytest.approx(0.25, abs=0.01)]
+
+
+def test_planted_sentences_are_named_in_real_texts(shared_data: Path) -> None:
+    data = read_real(shared_data, "175b_verification", "6b_finetuning")[:250]
+    assert [m.phrase for m in search(plant_three(data), read_control(shared_data)).found] == [OPENER, CLOSER, PHRASE]
