@@ -119,6 +119,8 @@ def print_cleaned(cleaned: Cleaned, before: Audit, after: Audit) -> None:
     compared = certificate.after.prompts if certificate.after else 0
     told = f"{compared:,} of {certificate.prompts:,} held-out prompts compared, {certificate.model}"
     out.print(f"Certificate: {certificate.outcome} ({told})")
+    for note in cleaned.notes:
+        out.print(f"Note: {note}.", markup=False)
 
 
 def _told(told: Told | None) -> str:

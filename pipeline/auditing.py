@@ -52,7 +52,7 @@ def audit_files(
     ConfigError for options that do not fit the data.
     """
     data = open_preferences(source, columns=columns)
-    other = None if control is None else open_preferences(control, columns=control_columns)
+    other = None if control is None else open_control(control, control_columns)
     by_id = all_have_ids(data) and (other is None or all_have_ids(other))
     looks = make_looks(filters, () if other is None else map(texts_of_preference, other))
     material = read_material(data, settings, looks, by_id=by_id)
@@ -68,6 +68,16 @@ def audit_files(
     if material.pairs > len(material.contrasts):
         notes.append(f"a sample of {settings.most_prompts:,} of {material.prompts:,} prompts was audited")
     return found.model_copy(update={"notes": (*found.notes, *notes)})
+
+
+def open_control(control: Path | str, columns: Mapping[str, str | None] | None) -> Preferences:
+    """A control may have the columns of the data, or our own. Raises DataError where it has neither."""
+    try:
+        return open_preferences(control)
+    except DataError:
+        if not columns:
+            raise
+    return open_preferences(control, columns=columns)
 
 
 def read_material(data: Preferences, settings: AuditSettings, looks: Sequence[Look], *, by_id: bool) -> Material:
@@ -143,4 +153,5 @@ def every_filter() -> tuple[FilterSettings, ...]:
 def control_of(source: Path) -> Path | None:
     """The control that lies in a run folder, if there is a pair in it."""
     file = source / CONTROL
-    return file if file.is_file() and file.stat().st_size else None
+    is_run = (source / "dataset").is_dir()
+    return file if is_run and file.is_file() and file.stat().st_size else None

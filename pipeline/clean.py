@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pipeline.auditing import CARD, CONTROL, all_have_ids, card_lines, leaks_in
+from pipeline.auditing import CARD, CONTROL, all_have_ids, card_lines, leaks_in, open_control
 from pipeline.checkers.base import Checker
 from pipeline.cleaning import Change, Item, Regrade, Repair, Restyle, count_actions, read_items
 from pipeline.config import RunSettings
@@ -94,7 +94,7 @@ async def clean_files(
     """
     check_out(Path(source), out, overwrite=overwrite, record=RECORD)
     data = open_preferences(source, columns=columns)
-    other = None if control is None else open_preferences(control, columns=control_columns)
+    other = None if control is None else open_control(control, control_columns)
     by_id = all_have_ids(data) and (other is None or all_have_ids(other))
     items = read_items(data, settings, by_id=by_id)
     controls = [] if other is None else read_items(other, settings, by_id=by_id)
@@ -125,6 +125,8 @@ async def clean_files(
     )
     if data.unknown:
         cleaned.notes.append(f"columns not carried over: {', '.join(data.unknown)}")
+    if data.tables_left_out:
+        cleaned.notes.append(f"not read: {', '.join(data.tables_left_out)}")
     changes = [change for item in items for change in item.changes]
     config = Path(source) / "config.yaml"
     write_cleaned(out, data, kept, changes, cleaned, before, after, controls, config if config.is_file() else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -54,8 +55,9 @@ def export_pairs(
     for pair, place in pairs:
         if pair.dropped_by is None:
             split = "validation" if is_validation(pair.problem_id, settings.validation_share) else "train"
-            shards[split].add(make_row(pair, settings.format, topic=place.topic, pass_rate=place.pass_rate))
-            content.update(f"{split}{pair.model_dump_json()}".encode())
+            row = make_row(pair, settings.format, topic=place.topic, pass_rate=place.pass_rate)
+            shards[split].add(row)
+            content.update(f"{split}{json.dumps(row, ensure_ascii=False)}".encode())
     if not shards["train"].rows:  # a handful of pairs may all fall on one side
         shards["train"], shards["validation"] = shards["validation"], shards["train"]
     splits = {split: part.close(split) for split, part in shards.items() if part.rows}

@@ -74,9 +74,8 @@ async def work(arguments: argparse.Namespace, config: Path | None, rest: Sequenc
     from pipeline.shortcuts.settings import AuditSettings, CleanSettings
 
     source = locate(arguments.dataset)
-    columns = read_columns(arguments.column)
-    if arguments.topic:
-        columns["topic"] = arguments.topic
+    given = read_columns(arguments.column)
+    columns = given | {"topic": arguments.topic} if arguments.topic else given
     audit: AuditSettings = AuditSettings()
     clean: CleanSettings = CleanSettings()
     filters: Sequence[FilterSettings] = every_filter()
@@ -104,7 +103,7 @@ async def work(arguments: argparse.Namespace, config: Path | None, rest: Sequenc
                 tools,
                 progress=bars,
                 columns=columns,
-                control_columns=columns if arguments.control else None,
+                control_columns=given if arguments.control else None,
                 overwrite=arguments.overwrite,
             )
 
@@ -131,4 +130,5 @@ def make_checker(name: str, options: Sequence[str]) -> CheckerSettings:
 def find_config(dataset: str, given: Path | None) -> Path | None:
     """The configuration that was given, or that of the run whose folder the data set is."""
     own = Path(dataset) / "config.yaml"
-    return given or (own if own.is_file() else None)
+    is_run = (Path(dataset) / "dataset").is_dir() and own.is_file()
+    return given or (own if is_run else None)

@@ -99,11 +99,11 @@ def examine(
     sides = Sides.count(data, control, vocabulary)
     step()
     tested = find_features(sides, s.q, {kind.name: kind for kind in s.features})
-    some = sides.sample(s.probe_prompts, s.seed)
+    some = sides.sample(s.probe_prompts, s.seed, shared_first=True)
     compared = min(len(side.keys) for side in some.compared() if side is not None)
     measured = measure(some, s) if compared >= FEWEST else {}
     step()
-    search = find_markers(some, s, all_strips())
+    search = find_markers(sides.sample(s.probe_prompts, s.seed, shared_first=False), s, all_strips())
     step()
     residual = measure(search.without, s, search.left_out) if search.found and measured else {}
     step()
@@ -161,5 +161,5 @@ def _notes(sides: Sides, some: Sides, *, control: bool) -> tuple[str, ...]:
         )
     elif sides.shared is not None and len(sides.shared[0]) < len(sides.data.keys):
         some_of = f"{len(sides.shared[0]):,} of {len(sides.data.keys):,} prompts"
-        notes.append(f"{some_of} have a control pair: probes compare these, sign tests and markers see all")
+        notes.append(f"{some_of} have a control pair; probes compare only such prompts")
     return tuple(notes)

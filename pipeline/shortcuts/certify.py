@@ -1,4 +1,4 @@
-"""The certificate: on prompts that no repair was learnt from, can another kind of model still tell chosen texts?
+"""The certificate: on held-out prompts, can another kind of model than the one that drops still tell chosen texts?
 
 Gradient-boosted trees on difference features, where the audit's probes are linear: a repair that only blinded the
 probe that guided it does not pass.

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.shortcuts.contrast import Contrast
+from pipeline.shortcuts.marker import Marker
+from pipeline.shortcuts.markers import has_more
 from pipeline.shortcuts.probes import Rows, scale_together, score_others, score_pairs
 from pipeline.shortcuts.records import FoundMarker
 from pipeline.shortcuts.settings import AuditSettings
@@ -44,6 +46,10 @@ def carriers(sides: Sides, markers: Sequence[FoundMarker]) -> NDArray[np.bool_]:
     place = {(kind, name): i for i, (kind, name) in enumerate(zip(sides.kinds, sides.vocabulary.names, strict=True))}
     carrying = np.zeros(len(sides.data.contrasts), dtype=bool)
     for marker in markers:
+        if marker.phrase is not None:
+            told = Marker(marker.kind, marker.feature, marker.more_in, marker.phrase)
+            carrying |= np.array([has_more(told, contrast) for contrast in sides.data.contrasts], dtype=bool)
+            continue
         lean = 1 if marker.more_in == "chosen" else -1
         column = sides.data.difference[:, [place[marker.kind, marker.feature]]]
         carrying |= np.asarray((column * lean > 0).sum(axis=1)).ravel() > 0

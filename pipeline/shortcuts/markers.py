@@ -7,6 +7,7 @@ of them takes out all, and what is then still significant is something else.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -31,6 +32,8 @@ GOES_WITH = 0.8
 """Share of the prompts with a vote on a feature or a marker that have one on both, from which on both are one thing."""
 ODDS = math.log(3)
 """Log-odds beyond the control from which a feature is a marker."""
+LEADING = re.compile(r"^[.!?。！？;；,，\s]+(?=\S)")
+"""The end of the sentence before."""
 HARDLY = 0.1
 """Share of the texts with a feature that may keep it where it counts as taken out, or must lose it."""
 READ = 500
@@ -53,6 +56,7 @@ def find_markers(sides: Sides, settings: AuditSettings, strips: Sequence[StripSe
     """Name what separates the texts beyond the control, at most `most_markers` things."""
     kinds = {kind.name: kind for kind in settings.features}
     left_out = np.zeros(len(sides.vocabulary.names), dtype=bool)
+    original = sides.data.difference
     found: list[FoundMarker] = []
     while True:
         tested = find_features(sides, settings.q, kinds, left_out)
@@ -67,6 +71,9 @@ def find_markers(sides: Sides, settings: AuditSettings, strips: Sequence[StripSe
         marker = make_marker(feature, column, kinds[feature.kind], sides)
         lean = 1 if marker.more_in == "chosen" else -1
         carrying = np.asarray((sides.data.difference[:, [column]] * lean > 0).sum(axis=1)).ravel() > 0
+        if 2 * int((original[:, [column]] * lean > 0).sum()) < int(carrying.sum()):
+            left_out[column] = True  # made by what was cut out before
+            continue
         after = sides.rewrite(
             [take_out(marker, contrast, strips) for contrast in sides.data.contrasts],
             [take_out(marker, contrast, strips) for contrast in sides.control.contrasts] if sides.control else (),
@@ -117,7 +124,7 @@ def make_marker(feature: Feature, column: int, kind: FeatureSettings, sides: Sid
         lean = 1 if more_in == "chosen" else -1
         pairs = np.flatnonzero(np.asarray((sides.data.difference[:, [column]] * lean > 0).sum(axis=1)).ravel())
         texts = [getattr(sides.data.contrasts[i], more_in) for i in pairs[:READ]]
-        phrase = without_content(grow(words, texts), words)
+        phrase = without_content(LEADING.sub("", grow(words, texts)), words)
     return Marker(feature.kind, feature.feature, more_in, phrase, shown=feature.class_ == "artefact")
 
 

@@ -28,7 +28,7 @@ def minimum_detectable_prevalence(prompts: int, features: int, q: float) -> floa
     from scipy.stats import binom
 
     needed = votes_needed(features, q)
-    if prompts < needed:
+    if prompts < max(needed, FEWEST):
         return None
 
     def least(votes: int, drawn: int) -> float:
@@ -41,7 +41,7 @@ def prompts_needed(prompts: int, excess: float, half_width: float, bound: float)
     """Prompts with which an interval of this half-width would decide.
 
     Intervals shrink with the square root of the prompts: until the upper end is below `bound`, or, where the excess
-    itself is not, until the lower end is above 0.
+    itself is not, until the lower end is above 0. More than there are.
     """
     room = bound - excess if excess < bound else excess
-    return math.ceil(prompts * (half_width / max(room, bound / 4)) ** 2)
+    return max(prompts + 1, math.ceil(prompts * (half_width / max(room, bound / 4)) ** 2))

@@ -90,11 +90,11 @@ class Sides:
         columns = vocabulary.table([])
         return cls(vocabulary, columns.kinds, columns.families, first, second, shared)
 
-    def sample(self, most: int, seed: int) -> Sides:
-        """At most so many prompts of each side, drawn without a look at the texts; shared ones before others."""
+    def sample(self, most: int, seed: int, *, shared_first: bool) -> Sides:
+        """At most so many prompts of each side, drawn without a look at the texts; shared ones first, or any."""
         if max(len(self.data.keys), len(self.control.keys) if self.control else 0) <= most:
             return self
-        both = set(self.data.keys) & set(self.control.keys if self.control else ())
+        both = set(self.data.keys) & set(self.control.keys if self.control and shared_first else ())
         drawn = [
             side and side.take(np.array(_draw(side.keys, both, most, seed), dtype=np.intp))
             for side in (self.data, self.control)

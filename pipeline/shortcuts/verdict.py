@@ -63,7 +63,7 @@ def decide(evidence: Evidence, settings: AuditSettings, control: bool) -> Decisi
     doubtful = _doubtful(evidence, bound) if control else None
     if doubtful is not None:
         shown = f"{doubtful.feature!r} ({doubtful.chosen} : {doubtful.rejected} prompts)"
-        return Decision("underpowered", f"{shown} may be a habit: the control is too small to tell", evidence.prompts)
+        return Decision("underpowered", f"{shown} may be a habit: the control is too small to tell")
     if not measured:
         short = "the control has" if control and evidence.compared < evidence.prompts else "there are"
         told = f"{short} only {evidence.compared} prompts to compare, too few for a probe"

@@ -86,7 +86,7 @@ def difference_test(data: Any, control: Any, *, paired: bool, lean: NDArray[np.f
         further = count_votes((data - control).sign())
         up = np.where(lean > 0, further.plus, further.minus)
         p: NDArray[np.float64] = binom.sf(up - 1, further.plus + further.minus, 0.5)
-        return np.minimum(p, 1.0)
+        return p
     means, variances = [], []
     for counts in (of_data, of_control):
         n = counts.prompts + 4

@@ -105,6 +105,7 @@ def test_a_run_without_an_audit_has_none(tmp_path: Path) -> None:
 
 
 def test_the_control_of_a_run_is_found_where_it_holds_a_pair(tmp_path: Path) -> None:
+    (tmp_path / "dataset").mkdir()
     assert control_of(tmp_path) is None
     (tmp_path / "control.jsonl").write_text("")
     assert control_of(tmp_path) is None

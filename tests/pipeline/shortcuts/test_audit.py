@@ -56,7 +56,7 @@ def test_planted_sentences_are_markers_that_explain_the_excess() -> None:
     assert [marker.phrase for marker in found.markers] == [OPENER, CLOSER, PHRASE]
     assert f"{OPENER!r} (90% of pairs, chosen) and 2 more" in found.grounds
     for probe in found.probes.values():
-        assert probe.ci95[0] > 0.1, "it is told before"
+        assert probe.ci95[0] > 0.05, "it is told before"
         assert probe.residual is not None
         assert abs(probe.residual) < 0.1, "and is not told once the markers are gone"
         assert probe.p_value < 0.001

@@ -31,7 +31,7 @@ def test_a_planted_opener_is_told_and_its_removal_passes() -> None:
     assert made.after is not None
     assert (made.prompts, made.after.prompts, made.after.pairs) == (120, 120, 120)
     assert made.before.accuracy > 0.9
-    assert made.before.ci95[0] > 0.1
+    assert made.before.ci95[0] > 0.05
     assert made.random_drop.accuracy > 0.8, "as many dropped at random leave it as it was"
     assert made.after.control == pytest.approx(made.after.accuracy, abs=0.1)
     assert Certificate.model_validate_json(made.model_dump_json()) == made

@@ -100,8 +100,8 @@ def test_prompts_are_compared_one_by_one_where_half_of_them_are_shared(
 
 def test_a_sample_has_the_same_prompts_on_both_sides_and_does_not_depend_on_the_order_of_rows() -> None:
     sides = count()
-    assert sides.sample(80, 0) is sides
-    some = sides.sample(60, 0)
+    assert sides.sample(80, 0, shared_first=True) is sides
+    some = sides.sample(60, 0, shared_first=True)
     assert some.control is not None
     assert (len(some.data.keys), len(some.control.keys)) == (60, 60)
     assert set(some.data.keys) == set(some.control.keys), "shared prompts are drawn before others"
@@ -109,12 +109,12 @@ def test_a_sample_has_the_same_prompts_on_both_sides_and_does_not_depend_on_the_
     assert len(some.shared[0]) == 60
     assert len(some.data.contrasts) == 120, "with all their pairs"
     shuffled = random.Random(0).sample(DATA, len(DATA))
-    other = Sides.count(shuffled, CONTROL, VOCABULARY).sample(60, 0)
+    other = Sides.count(shuffled, CONTROL, VOCABULARY).sample(60, 0, shared_first=True)
     assert set(other.data.keys) == set(some.data.keys)
-    assert set(sides.sample(60, 1).data.keys) != set(some.data.keys)
+    assert set(sides.sample(60, 1, shared_first=True).data.keys) != set(some.data.keys)
 
 
 def test_a_sample_without_a_control_is_one_of_the_data() -> None:
-    some = Sides.count(DATA, (), VOCABULARY).sample(10, 0)
+    some = Sides.count(DATA, (), VOCABULARY).sample(10, 0, shared_first=True)
     assert (len(some.data.keys), some.control, some.shared) == (10, None, None)
     assert [key for key in count().data.keys if key in some.data.keys] == some.data.keys, "in their order"
