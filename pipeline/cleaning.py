@@ -225,7 +225,9 @@ class Repair:
         """Drop the pairs that still carry a marker, if these are few."""
         kept = [item for item in items if not item.dropped]
         sides = self._count(kept, seen.sides)
-        carrying = carriers(sides, seen.search.found)
+        format = {kind.name for kind in self.audit.features if kind.family == "format"}
+        marked = [marker for marker in seen.search.found if marker.phrase is not None or marker.kind in format]
+        carrying = carriers(sides, marked)  # of characters and lengths, innocent texts have some, too
         held = np.array([item.held for item in kept])
         told = margins(sides, held, self.audit) if carrying.any() else np.zeros(len(kept))
         chosen = choose_drops([item.contrast for item in kept], carrying, told, self.settings.most_dropped)
