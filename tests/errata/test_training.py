@@ -22,6 +22,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     story.write_problems(settings)
     values = yaml.safe_load((Path(story.__file__).parent / "demo.yaml").read_text())
     values |= {"runs_dir": str(folder)}
+    values["pair"]["max_per_problem"] = 4
     values["problems"] |= {"path": str(settings.problems.path), "limit": 40}
     values["student"]["model"] = str(settings.student.model)  # type: ignore[union-attr]
     values["teachers"]["teacher"]["model"] = str(settings.teachers["teacher"].model)

@@ -264,7 +264,7 @@ def test_the_forecast_prices_the_judge_and_the_probe_asks_it(tmp_path: Path, ser
     assert main(["build", str(file)]) == 0
     table = capsys.readouterr().out
     assert re.search(r"second opinion on wrong +│ +23 │ correct 8, wrong 11, unknown 4", table)
-    assert re.search(r"false negatives +│ 61\.5% │ \(.* of 13 right answers", table)
+    assert re.search(r"false negatives +│ +61\.5% │ \(.* of 13 ", table)
     assert shown["second_opinions"]["wrong"]["correct"] == 8
 
     server.answer = lambda body: ["42"] * body.get("n", 1)

@@ -90,12 +90,15 @@ def test_every_planted_fault_is_caught_and_the_account_adds_up(tmp_path: Path, s
     assert told["none", "won"] > 0.99 * sum(n for (fault, _), n in told.items() if fault == "none")
     assert summary.repaired == told["malformed", "won"] + told["malformed", "unreadable"]
 
-    lost = {"uncorrected", "attempt_right", "repeated_mistake", "format", "identical_text"}
+    lost = {"uncorrected", "attempt_right", "repeated_mistake", "format", "identical_text", "gold_first"}
     assert set(summary.dropped) <= lost
     assert summary.dropped["attempt_right"] == summary.objections["attempt_right"]
     objections = (tmp_path / "gsm8k_recorded" / "objections.jsonl").read_text().splitlines()
     assert len(objections) == summary.objections["attempt_right"]
-    assert summary.kept + summary.dropped.get("format", 0) == summary.corrections["revise"]
+    assert (
+        summary.kept + summary.dropped.get("format", 0) + summary.dropped.get("gold_first", 0)
+        == summary.corrections["revise"]
+    )
     assert len(loaded.corrections) == summary.mistakes - summary.dropped["repeated_mistake"]
 
     use = summary.usage["teacher"]
