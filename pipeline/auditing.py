@@ -11,7 +11,7 @@ from pipeline.errors import DataError
 from pipeline.filtering import look_at, make_looks, texts_of_preference, whole
 from pipeline.filters.base import FilterSettings, Look, Texts
 from pipeline.preferences import Preference, Preferences, open_preferences
-from pipeline.settings import available, load_component
+from pipeline.settings import at_defaults
 from pipeline.shortcuts.audit import Progress, audit
 from pipeline.shortcuts.contrast import Contrast
 from pipeline.shortcuts.records import Audit, Leak
@@ -62,9 +62,7 @@ def audit_files(
     fewer = settings.model_copy(update={"most_prompts": min(settings.most_prompts, CONTROL_PROMPTS)})
     own = [] if other is None else read_material(other, fewer, (), by_id=by_id).contrasts
     found = audit(material.contrasts, own, settings, material.leaks, progress)
-    notes = [f"{count:,} {reason} left out" for reason, count in data.left_out.items()]
-    if data.tables_left_out:
-        notes.append(f"not read: {', '.join(data.tables_left_out)}")
+    notes = reading_notes(data)
     if material.pairs > len(material.contrasts):
         notes.append(f"a sample of {settings.most_prompts:,} of {material.prompts:,} prompts was audited")
     return found.model_copy(update={"notes": (*found.notes, *notes)})
@@ -96,6 +94,12 @@ def read_material(data: Preferences, settings: AuditSettings, looks: Sequence[Lo
                 Contrast(texts.id, key, texts.chosen, texts.rejected, texts.answer, texts.rejected_answer)
             )
     return made
+
+
+def reading_notes(data: Preferences) -> list[str]:
+    """What of a data set that has been read was left out."""
+    notes = [f"{count:,} {reason} left out" for reason, count in data.left_out.items()]
+    return [*notes, f"not read: {', '.join(data.tables_left_out)}"] if data.tables_left_out else notes
 
 
 def leaks_in(texts: Texts, looks: Sequence[Look]) -> list[Leak]:
@@ -147,7 +151,7 @@ def card_lines(found: Audit) -> list[str]:
 
 def every_filter() -> tuple[FilterSettings, ...]:
     """All filters at their defaults: what is looked for in the data of others."""
-    return tuple(load_component("filters", name).Settings() for name in available("filters"))
+    return at_defaults("filters")
 
 
 def control_of(source: Path) -> Path | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import shutil
@@ -14,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pipeline.auditing import CARD, CONTROL, all_have_ids, card_lines, leaks_in, open_control
+from pipeline.auditing import CARD, CONTROL, all_have_ids, card_lines, leaks_in, open_control, reading_notes
 from pipeline.checkers.base import Checker
 from pipeline.cleaning import Change, Item, Regrade, Repair, Restyle, count_actions, read_items
 from pipeline.config import RunSettings
@@ -24,7 +23,7 @@ from pipeline.errors import DataError
 from pipeline.export_as import check_out
 from pipeline.exports.base import ParquetFile, head
 from pipeline.filtering import make_looks, whole
-from pipeline.filters.base import FilterSettings, Look, Texts
+from pipeline.filters.base import FilterSettings, Texts
 from pipeline.grade import try_grade
 from pipeline.kinds import columns as columns_of
 from pipeline.preferences import Preferences, open_preferences
@@ -32,9 +31,8 @@ from pipeline.problems import ProblemSource
 from pipeline.prompts import Prompts
 from pipeline.replies import Form
 from pipeline.run import open_access
-from pipeline.shortcuts.audit import Progress, audit
+from pipeline.shortcuts.audit import Progress, report
 from pipeline.shortcuts.certify import Certificate
-from pipeline.shortcuts.contrast import Contrast
 from pipeline.shortcuts.records import Audit, FoundMarker
 from pipeline.shortcuts.restyle import restyle
 from pipeline.shortcuts.settings import AuditSettings, CleanSettings
@@ -102,13 +100,15 @@ async def clean_files(
     if not items:
         raise DataError(Path(source), "holds no pair to repair")
     looks = make_looks(filters, (item.texts for item in controls))
-    before = await asyncio.to_thread(audit_items, items, own, audit_settings, looks, progress)
+    leaks = [leak for item in items for leak in leaks_in(item.texts, looks)]
     repair = Repair(settings, audit_settings, own, tools.regrade, tools.restyle, progress)
     certificate = await repair.run(items, looks)
     kept = [item for item in items if not item.dropped]
     if not kept:
         raise DataError(Path(source), "leaves no pair: filters drop all of them; see `errata audit`")
-    after = await asyncio.to_thread(audit_items, kept, own, audit_settings, looks, progress)
+    before = report(repair.first, audit_settings, leaks)
+    left = [leak for item in kept for leak in leaks_in(item.texts, looks)]
+    after = report(repair.last, audit_settings, left)
     cleaned = Cleaned(
         pairs=len(items),
         kept=len(kept),
@@ -121,24 +121,14 @@ async def clean_files(
         after=after.verdict,
         certificate=certificate,
         rows={},
-        notes=[f"{count:,} {reason} left out" for reason, count in data.left_out.items()],
+        notes=reading_notes(data),
     )
     if data.unknown:
         cleaned.notes.append(f"columns not carried over: {', '.join(data.unknown)}")
-    if data.tables_left_out:
-        cleaned.notes.append(f"not read: {', '.join(data.tables_left_out)}")
     changes = [change for item in items for change in item.changes]
     config = Path(source) / "config.yaml"
     write_cleaned(out, data, kept, changes, cleaned, before, after, controls, config if config.is_file() else None)
     return cleaned, before, after
-
-
-def audit_items(
-    items: Sequence[Item], control: Sequence[Contrast], settings: AuditSettings, looks: Sequence[Look], told: Progress
-) -> Audit:
-    """Audit pairs as they are now, with what filters find in them."""
-    leaks = [leak for item in items for leak in leaks_in(item.texts, looks)]
-    return audit([item.contrast for item in items], control, settings, leaks, told)
 
 
 def write_cleaned(

@@ -9,6 +9,7 @@ learn from different prompts.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -28,10 +29,9 @@ from pipeline.shortcuts.contrast import Contrast
 from pipeline.shortcuts.dropping import carriers, choose_drops, margins
 from pipeline.shortcuts.marker import Marker
 from pipeline.shortcuts.records import FoundMarker
+from pipeline.shortcuts.restyle import EXAMPLES
 from pipeline.shortcuts.safe import apply_strips
 from pipeline.shortcuts.settings import AuditSettings, CleanSettings
-from pipeline.shortcuts.sides import Side as CountedSide
-from pipeline.shortcuts.sides import Sides
 from pipeline.shortcuts.strips import all_strips
 from pipeline.types import Record, Verdict, content_id
 
@@ -45,7 +45,6 @@ AT_ONCE = 64
 """Pairs whose texts are graded or rewritten at once."""
 ROUNDS = 3
 """How often markers are looked for again after some were taken out."""
-EXAMPLES = 3
 
 
 class Change(Record):
@@ -101,34 +100,40 @@ class Repair:
     """Those that were found, in order."""
     left: tuple[FoundMarker, ...] = ()
     """Those that no repair reached."""
+    first: Examined = field(init=False)
+    last: Examined = field(init=False)
 
     async def run(self, items: Sequence[Item], looks: Sequence[Look]) -> Certificate:
-        """Repair the items, which are changed, and certify them."""
+        """Repair the items, which are changed, and certify them; `first` and `last` are then the audits around it."""
         original = [item.contrast for item in items]
-        self.filter(items, looks)
-        seen = self.examine(items)
+        self.first = seen = await asyncio.to_thread(self.examine, items)
+        if self.filter(items, looks):
+            seen = await asyncio.to_thread(self.examine, items)
         for _ in range(ROUNDS):
             known = {(marker.kind, marker.feature, marker.phrase) for marker in self.markers}
             new = [m for m in seen.search.found if (m.kind, m.feature, m.phrase) not in known]
             self.markers += new
             if not new or not await self.strip(items, seen.search.found):
                 break
-            seen = self.examine(items)
+            seen = await asyncio.to_thread(self.examine, items)
         differs = seen.decision.verdict in ("marker", "diffuse")
         if self.restyle is not None and differs and await self.rewrite(items, seen):
-            seen = self.examine(items)
+            seen = await asyncio.to_thread(self.examine, items)
         if seen.search.found and self.drop(items, seen):
-            seen = self.examine(items)
-        self.left = seen.search.found
+            seen = await asyncio.to_thread(self.examine, items)
+        self.last, self.left = seen, seen.search.found
         return self.certify(items, original)
 
-    def filter(self, items: Iterable[Item], looks: Sequence[Look]) -> None:
-        """Drop the pairs that a filter drops."""
+    def filter(self, items: Iterable[Item], looks: Sequence[Look]) -> int:
+        """Drop the pairs that a filter drops; returns how many."""
+        dropped = 0
         for item in items:
             findings = look_at(item.texts, looks)
             if findings and findings[0].action == "drop":
                 item.note("filter", f"{findings[0].rule}: {findings[0].reason}")
                 item.dropped = True
+                dropped += 1
+        return dropped
 
     def examine(self, items: Sequence[Item]) -> Examined:
         """Audit what is left."""
@@ -196,10 +201,11 @@ class Repair:
         """Have a teacher rewrite the chosen texts that carry a marker, or all where the style is another throughout."""
         restyle = self.restyle
         assert restyle is not None
-        wanted = [item for item in items if not item.dropped and isinstance(answer_of(item.row.chosen), str)]
+        wanted = [item for item in items if not item.dropped]
         if seen.decision.verdict == "marker":
-            carrying = carriers(self._count(wanted, seen.sides), seen.search.found)
+            carrying = carriers(seen.sides, seen.search.found)
             wanted = [item for item, carries in zip(wanted, carrying, strict=True) if carries]
+        wanted = [item for item in wanted if answer_of(item.row.chosen) is not None]
         own = sorted({contrast.chosen: contrast.prompt for contrast in self.control}.items())
         changed = 0
 
@@ -224,21 +230,16 @@ class Repair:
     def drop(self, items: Sequence[Item], seen: Examined) -> int:
         """Drop the pairs that still carry a marker, if these are few."""
         kept = [item for item in items if not item.dropped]
-        sides = self._count(kept, seen.sides)
         format = {kind.name for kind in self.audit.features if kind.family == "format"}
         marked = [marker for marker in seen.search.found if marker.phrase is not None or marker.kind in format]
-        carrying = carriers(sides, marked)  # of characters and lengths, innocent texts have some, too
+        carrying = carriers(seen.sides, marked)  # of characters and lengths, innocent texts have some, too
         held = np.array([item.held for item in kept])
-        told = margins(sides, held, self.audit) if carrying.any() else np.zeros(len(kept))
+        told = margins(seen.sides, held, self.audit) if carrying.any() else np.zeros(len(kept))
         chosen = choose_drops([item.contrast for item in kept], carrying, told, self.settings.most_dropped)
         for number in chosen:
             kept[number].note("drop", f"carries a marker; margin {told[number]:+.2f}")
             kept[number].dropped = True
         return len(chosen)
-
-    def _count(self, items: Sequence[Item], like: Sides) -> Sides:
-        side = CountedSide.count([item.contrast for item in items], like.vocabulary)
-        return replace(like, data=side, control=None, shared=None)
 
     def certify(self, items: Sequence[Item], original: Sequence[Contrast]) -> Certificate:
         """Certify the held-out pairs, beside as many dropped at random (at most half of them)."""

@@ -20,7 +20,7 @@ import yaml
 from pydantic import JsonValue
 
 from pipeline.access import Access, finish_on_interrupt
-from pipeline.auditing import audit_run
+from pipeline.auditing import CONTROL, audit_run
 from pipeline.checkers.base import Checker
 from pipeline.config import RunSettings
 from pipeline.control import control_pairs
@@ -257,7 +257,7 @@ async def open_stages(settings: RunSettings, folder: Path) -> AsyncIterator[Stag
         problems = ProblemSource(settings.problems, checker)
         journals = stack.enter_context(RunFolder(folder))
         unknown, objections = (OrderedLines(folder / f"{name}.jsonl") for name in ("unknown", "objections"))
-        control = stack.enter_context(OrderedLines(folder / "control.jsonl"))
+        control = stack.enter_context(OrderedLines(folder / CONTROL))
         tally = Tally(stack.enter_context(unknown), stack.enter_context(objections))
         tally.seconds["read"] = time.perf_counter() - started
         access = await stack.enter_async_context(open_access(settings))

@@ -69,6 +69,11 @@ def load_component(kind: str, name: str) -> Any:
     return loaded
 
 
+def at_defaults(kind: str) -> tuple[Any, ...]:
+    """Every component of a folder, at its defaults."""
+    return tuple(load_component(kind, name).Settings() for name in available(kind))
+
+
 def check_component(kind: str, name: str, key: str) -> type[BaseModel]:
     """The settings class of one component. Raises ConfigError where it is not one that can be told from the others."""
     settings: type[BaseModel] = load_component(kind, name).Settings

@@ -38,17 +38,21 @@ def audit(
     `leaks`: what filters found in single pairs. Deterministic for equal input and settings.
     """
     s = settings or AuditSettings()
-    seen = examine(data, control, s, progress)
-    prompts = len(seen.sides.data.keys)
+    return report(examine(data, control, s, progress), s, leaks)
+
+
+def report(seen: Examined, settings: AuditSettings, leaks: Sequence[Leak]) -> Audit:
+    """What was looked at, as audit.json has it."""
+    s, prompts = settings, len(seen.sides.data.keys)
     probes = {str(family): _probe(excess, seen.residual.get(family)) for family, excess in seen.measured.items()}
     return Audit(
-        pairs=len(data),
+        pairs=len(seen.sides.data.contrasts),
         prompts=prompts,
         verdict=seen.decision.verdict,
         grounds=seen.decision.grounds,
         advice=advise(seen.decision.verdict, leaks),
         prompts_needed=seen.decision.prompts_needed,
-        control=_summarize(seen.sides) if control else None,
+        control=_summarize(seen.sides) if seen.sides.control else None,
         probes=probes,
         markers=seen.search.found,
         features=_listed(seen.tested, s.listed),
@@ -62,7 +66,7 @@ def audit(
         probe_prompts=len(seen.some.compared()[0].keys) if probes else 0,
         q=s.q,
         bound=s.bound,
-        notes=_notes(seen.sides, seen.some, control=bool(control)),
+        notes=_notes(seen.sides, seen.some),
     )
 
 
@@ -147,14 +151,14 @@ def _listed(tested: Tested, most: int) -> tuple[Feature, ...]:
     return tuple(listed)
 
 
-def _notes(sides: Sides, some: Sides, *, control: bool) -> tuple[str, ...]:
-    notes = [] if control else [NO_CONTROL]
+def _notes(sides: Sides, some: Sides) -> tuple[str, ...]:
+    notes = [NO_CONTROL] if sides.control is None else []
     if some is not sides:
         notes.append(
             f"probes and markers were looked for in {len(some.data.keys):,} of {len(sides.data.keys):,} prompts"
         )
-    if control and sides.shared is None:
-        shared = len(set(sides.data.keys) & set(sides.control.keys if sides.control else ()))
+    if sides.control is not None and sides.shared is None:
+        shared = _summarize(sides).shared_prompts
         notes.append(
             f"data and control share {shared:,} prompts, too few to compare prompt by prompt: they are compared as two "
             "samples, and what differs between the prompts counts as excess"

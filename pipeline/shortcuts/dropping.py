@@ -16,7 +16,6 @@ from pipeline.shortcuts.probes import Rows, scale_together, score_others, score_
 from pipeline.shortcuts.records import FoundMarker
 from pipeline.shortcuts.settings import AuditSettings
 from pipeline.shortcuts.sides import Sides
-from pipeline.shortcuts.votes import number_prompts
 
 LEAST_KEPT = 0.5
 """Share of the pairs of a topic or difficulty that is kept whatever they carry."""
@@ -29,7 +28,7 @@ def margins(sides: Sides, held: NDArray[np.bool_], settings: AuditSettings) -> N
     """
     (values,) = scale_together([sides.data.difference], settings.columns)
     scores = np.zeros(len(values))
-    prompts, _ = number_prompts([str(number) for number in sides.data.prompts[~held]])
+    prompts = np.unique(sides.data.prompts[~held], return_inverse=True)[1]
     rows = Rows(values[~held], prompts)
     if rows.count < settings.folds:
         return scores
@@ -50,9 +49,7 @@ def carriers(sides: Sides, markers: Sequence[FoundMarker]) -> NDArray[np.bool_]:
             told = Marker(marker.kind, marker.feature, marker.more_in, marker.phrase)
             carrying |= np.array([has_more(told, contrast) for contrast in sides.data.contrasts], dtype=bool)
             continue
-        lean = 1 if marker.more_in == "chosen" else -1
-        column = sides.data.difference[:, [place[marker.kind, marker.feature]]]
-        carrying |= np.asarray((column * lean > 0).sum(axis=1)).ravel() > 0
+        carrying |= sides.data.carrying(place[marker.kind, marker.feature], marker.more_in)
     return carrying
 
 

@@ -56,7 +56,7 @@ def find_markers(sides: Sides, settings: AuditSettings, strips: Sequence[StripSe
     """Name what separates the texts beyond the control, at most `most_markers` things."""
     kinds = {kind.name: kind for kind in settings.features}
     left_out = np.zeros(len(sides.vocabulary.names), dtype=bool)
-    original = sides.data.difference
+    original = sides.data
     found: list[FoundMarker] = []
     while True:
         tested = find_features(sides, settings.q, kinds, left_out)
@@ -69,16 +69,15 @@ def find_markers(sides: Sides, settings: AuditSettings, strips: Sequence[StripSe
             return Search(tuple(found), sides, left_out, exhausted=not told)
         feature, column = told[0]
         marker = make_marker(feature, column, kinds[feature.kind], sides)
-        lean = 1 if marker.more_in == "chosen" else -1
-        carrying = np.asarray((sides.data.difference[:, [column]] * lean > 0).sum(axis=1)).ravel() > 0
-        if 2 * int((original[:, [column]] * lean > 0).sum()) < int(carrying.sum()):
+        carrying = sides.data.carrying(column, marker.more_in)
+        if 2 * int(original.carrying(column, marker.more_in).sum()) < int(carrying.sum()):
             left_out[column] = True  # made by what was cut out before
             continue
         after = sides.rewrite(
             [take_out(marker, contrast, strips) for contrast in sides.data.contrasts],
             [take_out(marker, contrast, strips) for contrast in sides.control.contrasts] if sides.control else (),
         )
-        still = np.asarray((after.data.difference[:, [column]] * lean > 0).sum(axis=1)).ravel() > 0
+        still = after.data.carrying(column, marker.more_in)
         left, before = int((still & carrying).sum()), int(carrying.sum())
         gone = left <= HARDLY * before
         removed = gone or (marker.phrase is not None and left <= (1 - HARDLY) * before)
@@ -121,8 +120,7 @@ def make_marker(feature: Feature, column: int, kind: FeatureSettings, sides: Sid
     words = phrase_words(kind, feature.feature)
     phrase = None
     if words is not None:
-        lean = 1 if more_in == "chosen" else -1
-        pairs = np.flatnonzero(np.asarray((sides.data.difference[:, [column]] * lean > 0).sum(axis=1)).ravel())
+        pairs = np.flatnonzero(sides.data.carrying(column, more_in))
         texts = [getattr(sides.data.contrasts[i], more_in) for i in pairs[:READ]]
         phrase = without_content(LEADING.sub("", grow(words, texts)), words)
     return Marker(feature.kind, feature.feature, more_in, phrase, shown=feature.class_ == "artefact")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,12 @@ class Side:
         difference = vocabulary.table(contrasts).difference
         prompts, keys = number_prompts([contrast.prompt for contrast in contrasts])
         return cls(contrasts, difference, prompts, keys, cast_votes(difference, prompts))
+
+    def carrying(self, column: int, more_in: Literal["chosen", "rejected"]) -> NDArray[np.bool_]:
+        """The pairs (all) of which that text has more of a feature."""
+        more = self.difference[:, [column]] * (1 if more_in == "chosen" else -1) > 0
+        carrying: NDArray[np.bool_] = np.asarray(more.sum(axis=1)).ravel() > 0
+        return carrying
 
     def take(self, prompts: Numbers) -> Side:
         """The pairs of some prompts, which keep their order."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from pipeline.settings import available, load_component
+from pipeline.settings import at_defaults
 from pipeline.shortcuts.contrast import Contrast
 from pipeline.shortcuts.features.base import Family, FeatureSettings
 from pipeline.shortcuts.mask import literals, mask
@@ -20,9 +20,7 @@ from pipeline.shortcuts.power import FEWEST, SAMPLE
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-DEFAULT: tuple[FeatureSettings, ...] = tuple(
-    load_component("shortcuts.features", name).Settings() for name in available("shortcuts.features")
-)
+DEFAULT: tuple[FeatureSettings, ...] = at_defaults("shortcuts.features")
 """Every kind of feature, as it comes."""
 MOST_NAMES = 4_000_000
 """Names under observation beyond which those of a single prompt are forgotten, so that memory stays below 1 GB."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
-from pipeline.settings import available, load_component
+from pipeline.settings import at_defaults
 from pipeline.shortcuts.strips.base import StripSettings
 
 
 @cache
 def all_strips() -> tuple[StripSettings, ...]:
     """Every strip there is, at its defaults."""
-    names = available("shortcuts.strips")
-    return tuple(load_component("shortcuts.strips", name).Settings() for name in names)
+    return at_defaults("shortcuts.strips")
