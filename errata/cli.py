@@ -14,10 +14,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from errata import __version__
-from errata.commands import audit, build, clean, compare_teachers, demo, evaluate, export, grade, sft, teachers, train
+from errata.commands import (
+    ablate,
+    audit,
+    build,
+    clean,
+    compare_teachers,
+    demo,
+    evaluate,
+    export,
+    grade,
+    loop,
+    sft,
+    teachers,
+    train,
+)
 from pipeline.errors import ErrataError, StoppedEarly, UsageError
 
-MODULES = (build, grade, audit, clean, teachers, compare_teachers, sft, train, evaluate, export, demo)
+MODULES = (
+    *(build, grade, audit, clean, teachers, compare_teachers),
+    *(sft, train, evaluate, loop, ablate, export, demo),
+)
 COMMANDS = {module.__name__.rpartition(".")[2].replace("_", "-"): module for module in MODULES}
 SETTINGS = """Any plain setting can be given as a dotted option, for example --student.model X or --sample.n 8, and
 as an environment variable, for example ERRATA_STUDENT__MODEL=X. Options win over variables, variables over the file."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, JsonValue
 
+from errata.ablation_settings import AblateSettings
 from pipeline.config import RunSettings
 from pipeline.loading import load_settings, parse_overrides
 from pipeline.settings import Settings
@@ -34,6 +36,9 @@ class FitSettings(Settings):
     """Seed of the data order."""
     save_steps: int = Field(default=50, ge=1)
     """Updates between two checkpoints; an interrupted training goes on from the last one."""
+    report_to: tuple[str, ...] = ()
+    """Where the log goes besides training.json: `tensorboard`, `wandb`, or what else transformers knows; each is a
+    package of its own."""
     arguments: dict[str, JsonValue] = {}
     """Any further field of `trainer.DPOConfig` or `SFTConfig` (all of transformers' TrainingArguments)."""
 
@@ -43,6 +48,10 @@ class TrainSettings(FitSettings):
 
     data: Path | None = None
     """Folder that `errata clean` wrote, or that of another run; by default the run's own data set."""
+    also: tuple[Path, ...] = ()
+    """Folders of further runs whose pairs are trained on, too; of pairs with the same id the first stays."""
+    reference: str | None = None
+    """Folder or hub id of another reference than the model at the start."""
     loss: dict[str, float] = {"dpo": 1.0, "sft": 0.2}
     """Losses with their weights; docs/losses.md has the list."""
     loss_options: dict[str, dict[str, JsonValue]] = {}
@@ -62,6 +71,22 @@ class SftSettings(FitSettings):
     """JSONL, Parquet or CSV with prompt and completion (or messages); by default the chosen texts of the run."""
 
 
+class LoopSettings(Settings):
+    """Rounds: build, train, evaluate, and again with the new student."""
+
+    reference: Literal["round", "fixed"] = "round"
+    """What each round's policy is tied to: the student that the `round` began with, or the `fixed` first one."""
+    past_pairs: bool = True
+    """Train on the pairs of all rounds so far; else on those of the round alone."""
+    patience: int = Field(default=2, ge=1)
+    """Rounds in a row without a significant gain after which the loop stops; a significant fall stops it at once."""
+    max_chosen_drop: float | None = Field(default=None, gt=0)
+    """Nats by which the chosen texts' log-prob may fall in a round's training before the loop stops."""
+    on_artefacts: Literal["clean", "train", "stop"] = "clean"
+    """When the audit finds shortcuts: repair the pairs as `errata clean` does, and stop where its certificate fails;
+    `train` on them all the same; or `stop`."""
+
+
 class ErrataSettings(RunSettings):
     """One file for build, train and evaluate."""
 
@@ -69,6 +94,10 @@ class ErrataSettings(RunSettings):
     """How the student is trained on preferences."""
     sft: SftSettings = SftSettings()
     """How the student is trained on texts."""
+    loop: LoopSettings = LoopSettings()
+    """How rounds follow one another, for `errata loop`."""
+    ablate: AblateSettings = AblateSettings()
+    """The grid of `errata ablate`."""
 
     @property
     def policy_dir(self) -> Path:

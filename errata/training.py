@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import importlib.util
 import json
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,13 +38,15 @@ def train(settings: ErrataSettings, progress: Progress) -> Trained:
 
     Raises ConfigError for a missing model, DataError for a missing data set, StoppedEarly where the guard stops.
     """
-    source = settings.train.data or settings.run_dir
-    if settings.train.data is not None and not (source / "dataset").is_dir():
-        raise DataError(
-            source, "train.data: has no folder `dataset`; give one that `errata clean` or `errata build` wrote"
-        )
-    rows, validation = read_split(source, "train"), read_split(source, "validation")
-    return _train(settings, settings.train, rows, validation, settings.policy_dir, progress, source)
+    fit = settings.train
+    source = fit.data or settings.run_dir
+    for key, folder in (("data", fit.data), *(("also", folder) for folder in fit.also)):
+        if folder is not None and not (folder / "dataset").is_dir():
+            raise DataError(
+                folder, f"train.{key}: has no folder `dataset`; give one that `errata clean` or `errata build` wrote"
+            )
+    rows, validation = (read_splits((source, *fit.also), split) for split in ("train", "validation"))
+    return _train(settings, fit, rows, validation, settings.policy_dir, progress, source)
 
 
 def train_supervised(settings: ErrataSettings, progress: Progress) -> Trained:
@@ -71,13 +76,17 @@ def _train(
     model = student_model(settings, fit)
     if not rows:
         raise DataError(source / "dataset", "holds no training pair; run `errata build` first, and see its summary")
-    fingerprint = content_id(model_identity(model), fit.model_dump(mode="json"), rows, validation)
+    shown = fit.model_dump(mode="json", exclude={"report_to", "also"}, exclude_none=True)
+    reference = None if fit is not settings.train or settings.train.reference is None else settings.train.reference
+    shown["reference"] = None if reference is None else model_identity(reference)
+    fingerprint = content_id(model_identity(model), shown, rows, validation)
     done = target / "training.json"
     if done.is_file() and (record := json.loads(done.read_text()))["fingerprint"] == fingerprint:
         return Trained(target, **{name: record[name] for name in ("pairs", "steps", "seconds", "log")})
     checkpoints = settings.run_dir / "checkpoints" / fingerprint
     from trainer.errors import TrainerError
 
+    watch_logs(settings, fit, target)
     try:
         trainer = _make_trainer(settings, fit, model, rows, validation, checkpoints, progress)
         result = trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
@@ -104,7 +113,28 @@ def _train(
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)
     shutil.rmtree(checkpoints, ignore_errors=True)
+    del trainer, result
+    free_memory()
     return trained
+
+
+def free_memory() -> None:
+    """Give back what a trainer held, whose parts refer to one another; the next model may need a GPU's memory."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def watch_logs(settings: ErrataSettings, fit: FitSettings, target: Path) -> None:
+    """Let TensorBoard's files stay with the run. Raises ConfigError for a package that is not installed."""
+    packages = {"tensorboard": "tensorboard", "wandb": "wandb", "mlflow": "mlflow", "trackio": "trackio"}
+    for name in fit.report_to:
+        package = packages.get(name)
+        if package is not None and importlib.util.find_spec(package) is None:
+            raise ConfigError(f"report_to: {name} is not installed; pip install {package}")
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(settings.run_dir / "logs" / target.name)
 
 
 def _make_trainer(
@@ -127,10 +157,12 @@ def _make_trainer(
 
     disable_progress_bar()
     arguments = make_arguments(settings, fit, checkpoints)
-    kind = DPOTrainer if fit is settings.train else SFTTrainer
-    trainer = kind(
-        model, args=arguments, train_dataset=rows, eval_dataset=validation or None, callbacks=[ShowProgress()]
-    )
+    given: dict[str, Any] = {"train_dataset": rows, "eval_dataset": validation or None, "callbacks": [ShowProgress()]}
+    trainer: Any
+    if fit is settings.train:
+        trainer = DPOTrainer(model, settings.train.reference, arguments, **given)
+    else:
+        trainer = SFTTrainer(model, arguments, **given)
     trainer.remove_callback(PrinterCallback)  # the command line shows progress itself; the log is in training.json
     return trainer
 
@@ -150,6 +182,8 @@ def make_arguments(settings: ErrataSettings, fit: FitSettings, output: Path) -> 
         "save_total_limit": 2,
         "logging_steps": 5,
         "disable_tqdm": True,
+        "report_to": list(fit.report_to),
+        "run_name": settings.name,
     }
     if fit is settings.train:
         t = settings.train
@@ -190,6 +224,23 @@ def read_split(run_dir: Path, split: str) -> Rows:
 
     files = sorted((run_dir / "dataset").glob(f"{split}-*.parquet"))
     return [row for file in files for row in pyarrow.parquet.read_table(file).to_pylist()]
+
+
+def count_rows(folder: Path, split: str) -> int:
+    """Rows of one split of a run's data set."""
+    import pyarrow.parquet
+
+    files = (folder / "dataset").glob(f"{split}-*.parquet")
+    return sum(pyarrow.parquet.read_metadata(file).num_rows for file in files)
+
+
+def read_splits(folders: Sequence[Path], split: str) -> Rows:
+    """All rows of one split of several folders; of rows with the same id the first stays."""
+    rows: dict[str, dict[str, Any]] = {}
+    for folder in folders:
+        for row in read_split(folder, split):
+            rows.setdefault(row["id"], row)
+    return list(rows.values())
 
 
 def distinct_chosen(rows: Rows) -> Rows:

@@ -11,7 +11,6 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from pipeline.compare import Comparison
-from pipeline.evaluate import Accuracy, Evaluation
 from pipeline.forecast import Forecast
 from pipeline.opinions import FalseNegativeRate
 from pipeline.probe import Probe
@@ -109,25 +108,6 @@ def print_use(summary: Summary) -> None:
 def listed(counts: Mapping[str, int]) -> str:
     """Counts above 0, by name."""
     return ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
-
-
-def print_evaluation(evaluation: Evaluation) -> None:
-    """Accuracy before and after."""
-    table = Table(title=f"{evaluation.n} held-out problems", title_justify="left")
-    for column in ("", "greedy", "95% interval", "sampled", "unknown"):
-        table.add_column(column, justify="left" if not column else "right")
-    for name, a in (("before", evaluation.before), ("after", evaluation.after)):
-        table.add_row(name, f"{a.accuracy:.1%}", _interval(a), _sampled(a), str(a.unknown))
-    out.print(table)
-    out.print(evaluation.conclusion)
-
-
-def _interval(a: Accuracy) -> str:
-    return f"{a.interval[0]:.1%} – {a.interval[1]:.1%}"
-
-
-def _sampled(a: Accuracy) -> str:
-    return "" if a.sampled_accuracy is None else f"{a.sampled_accuracy:.1%}"
 
 
 def print_forecast(forecast: Forecast) -> None:

@@ -22,23 +22,20 @@ from pipeline.budget import BudgetSettings
 from pipeline.checkers.numeric import Settings as NumericSettings
 from pipeline.choose import Rule
 from pipeline.cleanups.base import CleanupSettings
+from pipeline.components import AnyChecker, AnyCleanup, AnyEngine, AnyFilter, AnyRung
 from pipeline.engines.base import EngineSettings
 from pipeline.errors import ConfigError
+from pipeline.measures.settings import EvaluateSettings, StudentParams
 from pipeline.problems import ProblemSettings
 from pipeline.prompts import SHIPPED, Prompts
 from pipeline.rungs.base import Needs, RungSettings
 from pipeline.select.settings import SelectSettings
-from pipeline.settings import Settings, nearest, one_of, refuse_unknown_keys
+from pipeline.settings import Settings, nearest, refuse_unknown_keys
 from pipeline.shortcuts.settings import AuditSettings, CleanSettings
-from pipeline.types import Problem, SamplingParams, Usage, View
+from pipeline.types import Problem, Usage, View
 
 log = logging.getLogger(__name__)
 Share = Annotated[float, Field(ge=0, lt=1)]
-AnyEngine: Any = one_of("engines", "engine")
-AnyChecker: Any = one_of("checkers", "checker")
-AnyRung: Any = one_of("rungs", "rung")
-AnyCleanup: Any = one_of("cleanups", "cleanup")
-AnyFilter: Any = one_of("filters", "filter")
 
 
 FILTERS: Any = tuple(
@@ -49,12 +46,6 @@ FILTERS: Any = tuple(
     )
 )
 """Of all filters those that a run needs, whose checker has graded every text."""
-
-
-class StudentParams(SamplingParams):
-    """Sampling parameters with a seed, so that a run can be repeated."""
-
-    seed: int | None = 0
 
 
 class SampleSettings(Settings):
@@ -160,26 +151,13 @@ class ExportSettings(Settings):
     """Share of problems (by hash of their id) whose pairs form the validation split."""
 
 
-class EvaluateSettings(Settings):
-    """Held-out problems and how the models are asked."""
-
-    problems: ProblemSettings
-    """Held-out problems; none of them may be a training problem."""
-    samples: int = Field(default=4, ge=0)
-    """Sampled answers per problem, besides the greedy one."""
-    params: StudentParams = StudentParams()
-    """Sampling parameters; the greedy answers use temperature 0 and the rest of them."""
-    after: AnyEngine | None = None
-    """The trained student; by default the student's settings with `model` set to the run's `policy/`."""
-
-
 class RunSettings(BaseSettings):
     """Everything that `errata build` and `errata evaluate` need."""
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    """Name of the run; its folder is `runs_dir/name`."""
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$")
+    """Name of the run; its folder is `runs_dir/name`. A slash makes a run inside the folder of another."""
     runs_dir: Path = Path("runs")
     """Folder of all runs; the completion cache lies in it, too."""
     problems: ProblemSettings
@@ -267,7 +245,7 @@ class RunSettings(BaseSettings):
                 raise ConfigError(f"teachers: the name {name!r} is taken; call this teacher something else")
         self.problems.check()
         if self.evaluate is not None:
-            self.evaluate.problems.check()
+            self._check_evaluation(self.evaluate)
         check_engines(self.engines, self.budget)
         needs = self.needs()
         prompts, example = needs.prompts, needs.example
@@ -298,6 +276,18 @@ class RunSettings(BaseSettings):
                     rung.check(needs)
                 except ConfigError as error:
                     raise ConfigError(f"correct.rungs.{number} ({rung.name}): {error}") from error
+
+    def _check_evaluation(self, evaluate: EvaluateSettings) -> None:
+        prompts = Prompts(self.prompts)
+        for name, one in evaluate.all_sets.items():
+            one.problems.check()
+            if one.problems.answer is None and (one.checker or self.checker).needs_gold:
+                raise ConfigError(f"evaluate, set {name}: its checker needs gold answers, and problems.answer is null")
+            if one.prompt is not None:
+                prompts.load(one.prompt)
+        check_engines(evaluate.models, self.budget)
+        if evaluate.second_turn is not None:
+            prompts.load(evaluate.second_turn.prompt)
 
     def needs(self) -> Needs:
         """What rungs are checked against: the prompts, and a problem with what the data's problems have."""

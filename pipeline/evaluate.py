@@ -1,244 +1,227 @@
-"""Accuracy on held-out problems, before and after: greedy and sampled, with intervals, a paired test and flips."""
+"""Any number of models on any number of sets of held-out problems; the first is what the others are compared with.
+
+One model after the other is asked all sets, so that each has the machine's memory for itself; what the completion
+cache knows is not asked again. None of the problems may have been trained on (`measures/held_out.py`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel
-
-from pipeline.checkers.base import Checker
-from pipeline.config import EvaluateSettings, RunSettings
-from pipeline.engines.base import Engine, Request, finish_all
-from pipeline.errors import ConfigError, DataError, RequestFailed
-from pipeline.grade import try_grade
-from pipeline.intervals import mcnemar_p, wilson_interval
-from pipeline.problems import read_problems
-from pipeline.prompts import Prompt, Prompts
-from pipeline.run import QUIET, Progress, cut_groups, open_access, under_way
-from pipeline.sample import make_conversation
+from pipeline.access import Access
+from pipeline.checkers.base import Checker, CheckerSettings
+from pipeline.config import RunSettings
+from pipeline.engines.base import Engine, EngineSettings
+from pipeline.errors import ConfigError
+from pipeline.measures.answering import Answered, Asking, answer_all
+from pipeline.measures.change import compare
+from pipeline.measures.held_out import Seen, check_held_out, seen
+from pipeline.measures.records import Evaluation, SetResult
+from pipeline.measures.score import difficulty_of, score
+from pipeline.measures.settings import EvaluateSettings, SetSettings
+from pipeline.preferences import open_preferences
+from pipeline.problems import ProblemSource, read_problems
+from pipeline.prompts import Prompts
+from pipeline.run import QUIET, Progress, open_access, under_way
 from pipeline.store import write_file
-from pipeline.types import Completion, Grade, Problem
+from pipeline.types import Problem
 
-FAILED = Grade(verdict="unknown", extracted=None, reason="the request failed")
-"""In place of an answer that was not written, or that the checker's own request could not judge."""
+ANSWERS = "answers.jsonl"
+"""Every answer of the last evaluation."""
+RESULT = "evaluation.json"
 
 
 @dataclass(frozen=True)
-class Answered:
-    """One problem's graded answers: the greedy one, then the sampled ones."""
+class ProblemSet:
+    """A set that is ready to be asked."""
 
-    problem: Problem
-    text: str
-    greedy: Grade
-    sampled: tuple[Grade, ...]
-
-
-class Accuracy(BaseModel):
-    """How one model did."""
-
-    accuracy: float
-    """Share of problems whose greedy answer is correct; `unknown` does not count as correct."""
-    interval: tuple[float, float]
-    """95% Wilson score interval of `accuracy`."""
-    correct: int
-    wrong: int
-    unknown: int
-    failed: int
-    """Requests that failed for good, the checker's own included; they count as unknown."""
-    sampled_accuracy: float | None
-    """Mean share of correct answers among the sampled ones."""
-    samples: int
+    settings: SetSettings
+    checker: CheckerSettings
+    problems: list[Problem]
+    asking: Asking
 
 
-class Flip(BaseModel):
-    """A problem whose verdict changed."""
-
-    problem_id: str
-    question: str
-    answer: str
-    before: str
-    after: str
-
-
-class Evaluation(BaseModel):
-    """`evaluation.json`."""
-
-    n: int
-    before: Accuracy
-    after: Accuracy
-    gain: float
-    p_value: float
-    """Exact two-sided McNemar test over the problems whose correctness changed."""
-    fixed: int
-    broken: int
-    conclusion: str
-    examples: dict[str, list[Flip]]
-
-
-async def answer_all(
-    engine: Engine,
-    checker: Checker,
-    prompt: Prompt,
-    problems: Sequence[Problem],
-    settings: EvaluateSettings,
-    *,
-    at_once: int = 64,
+async def evaluate(
+    settings: RunSettings,
+    policy: str | None,
     progress: Progress = QUIET,
-    stage: str = "evaluate",
-) -> list[Answered]:
-    """Ask one model all problems: once greedily, `settings.samples` times sampled; `at_once` problems under way."""
-    answered: list[Answered] = []
-    progress(stage, 0, len(problems))
-    for group in cut_groups(problems, max(engine.group_size, at_once)):
-        conversations = [make_conversation(prompt, problem) for problem in group]
-        greedy = settings.params.model_copy(update={"temperature": 0.0, "seed": None})
-        firsts = await engine.complete_many([Request(messages=c, params=greedy) for c in conversations])
-        many: list[list[Completion] | Exception] = [[] for _ in group]
-        if settings.samples:
-            requests = [Request(messages=c, params=settings.params, n=settings.samples) for c in conversations]
-            many = await engine.complete_many(requests)
-        asked = zip(group, firsts, many, strict=True)
-        answered += await finish_all(_grade_answers(checker, problem, first, more) for problem, first, more in asked)
-        progress(stage, len(answered), len(problems))
-    return answered
+    *,
+    models: Mapping[str, EngineSettings] | None = None,
+    trained_on: Sequence[Path] = (),
+) -> Evaluation:
+    """Ask the models of `choose_models`, or `models`, all sets; writes `evaluation.json` and `answers.jsonl`.
 
-
-async def _grade_answers(
-    checker: Checker, problem: Problem, first: list[Completion] | Exception, more: list[Completion] | Exception
-) -> Answered:
-    """Samples whose request failed, or the checker's own about them, are left out; a greedy answer is FAILED."""
-
-    async def grade(completion: Completion) -> Grade | None:
-        return (await try_grade(checker, problem, completion))[0]
-
-    for made in (first, more):
-        if isinstance(made, Exception) and not isinstance(made, RequestFailed):
-            raise made
-    greedy = [] if isinstance(first, Exception) else first[:1]
-    sampled = [] if isinstance(more, Exception) else more
-    grades = await finish_all(grade(completion) for completion in (*greedy, *sampled))
-    text = greedy[0].text if greedy else ""
-    return Answered(
-        problem,
-        text,
-        (grades[0] if greedy else None) or FAILED,
-        tuple(told for told in grades[len(greedy) :] if told is not None),
+    `trained_on`: data sets of pairs whose prompts must not be among the problems, besides those of the run. Raises
+    UsageError for bad input: no `evaluate` section, a model that is not there, problems that were trained on.
+    """
+    wanted = need_section(settings)
+    settings.check()
+    asked = models or choose_models(settings, policy)
+    for engine in asked.values():
+        engine.check()
+    engines: dict[str, Engine] = {}  # the checkers'; opened once the problems are read
+    async with AsyncExitStack() as stack:
+        sets = await _open_sets(settings, wanted, engines, stack)
+        problems = {name: one.problems for name, one in sets.items()}
+        check_held_out(problems, _training(settings, sets, trained_on), wanted.held_out)
+        access = await stack.enter_async_context(open_access(settings))
+        engines.update(await access.open_all(_checkers_engines(sets)))
+        answered: dict[str, dict[str, list[Answered]]] = {name: {} for name in sets}
+        for name, model in asked.items():
+            for of, told in (await _ask(settings, access, name, model, sets, progress)).items():
+                answered[of][name] = told
+    results = {name: _measure(one, wanted, answered[name]) for name, one in sets.items()}
+    evaluation = Evaluation(
+        models={name: describe(engine) for name, engine in asked.items()},
+        sets=results,
+        conclusion=_conclude(results),
     )
+    write_file(settings.run_dir / ANSWERS, "".join(_lines(answered)))
+    write_file(settings.run_dir / RESULT, evaluation.model_dump_json(indent=1) + "\n")
+    return evaluation
 
 
-def measure(answered: Sequence[Answered]) -> Accuracy:
-    """Accuracy of one model's answers."""
-    verdicts = [a.greedy.verdict for a in answered]
-    correct = verdicts.count("correct")
-    shares = [sum(g.verdict == "correct" for g in a.sampled) / len(a.sampled) for a in answered if a.sampled]
-    return Accuracy(
-        accuracy=round(correct / len(verdicts), 4),
-        interval=wilson_interval(correct, len(verdicts)),
-        correct=correct,
-        wrong=verdicts.count("wrong"),
-        unknown=verdicts.count("unknown"),
-        failed=sum(a.greedy is FAILED for a in answered),
-        sampled_accuracy=round(sum(shares) / len(shares), 4) if shares else None,
-        samples=max((len(a.sampled) for a in answered), default=0),
-    )
+def need_section(settings: RunSettings) -> EvaluateSettings:
+    """The section `evaluate`. Raises ConfigError where there is none."""
+    if settings.evaluate is None:
+        raise ConfigError("evaluate: is required; name the held-out problems in evaluate.problems")
+    return settings.evaluate
 
 
-def compare(before: Sequence[Answered], after: Sequence[Answered], examples: int = 5) -> Evaluation:
-    """Compare two models on the same problems, in the same order."""
-    flips: dict[str, list[Flip]] = {"fixed": [], "broken": []}
-    for old, new in zip(before, after, strict=True):
-        was, now = old.greedy.verdict == "correct", new.greedy.verdict == "correct"
-        if was != now:
-            problem = old.problem
-            flip = Flip(
-                problem_id=problem.id, question=problem.question, answer=problem.answer, before=old.text, after=new.text
-            )
-            flips["fixed" if now else "broken"].append(flip)
-    fixed, broken = len(flips["fixed"]), len(flips["broken"])
-    p_value = mcnemar_p(fixed, broken)
-    first, second = measure(before), measure(after)
-    gain = round(second.accuracy - first.accuracy, 4)
-    if p_value >= 0.05:
-        conclusion = f"No significant change: {fixed} fixed, {broken} broken (p = {p_value:.2g})."
-    else:
-        direction = "better" if gain > 0 else "worse"
-        conclusion = f"The trained model is {direction}: {fixed} fixed, {broken} broken (p = {p_value:.2g})."
-    return Evaluation(
-        n=len(before),
-        before=first,
-        after=second,
-        gain=gain,
-        p_value=p_value,
-        fixed=fixed,
-        broken=broken,
-        conclusion=conclusion,
-        examples={kind: found[:examples] for kind, found in flips.items()},
-    )
+def choose_models(settings: RunSettings, policy: str | None) -> dict[str, EngineSettings]:
+    """`evaluate.models`; or the student as `before` and, where there is a policy, the trained one as `after`.
+
+    Raises ConfigError when the student is no engine that could load a policy's folder.
+    """
+    if settings.evaluate is not None and settings.evaluate.models:
+        return dict(settings.evaluate.models)
+    if policy is None and (settings.evaluate is None or settings.evaluate.after is None):
+        return {"before": settings.student}
+    return {"before": settings.student, "after": trained_engine(settings, policy)}
 
 
-def check_held_out(held_out: Sequence[Problem], training: Sequence[Problem], source: str) -> None:
-    """Raises DataError when an evaluation problem is a training problem, by id or by question."""
-    ids = {problem.id for problem in training}
-    questions = {problem.question.strip() for problem in training}
-    shared = [problem for problem in held_out if problem.id in ids or problem.question.strip() in questions]
-    if shared:
-        where, _, line = shared[0].source.rpartition(":")
-        why = f"{len(shared)} held-out problems are training problems, the first: {shared[0].question[:80]!r}"
-        raise DataError(where or source, why, line=int(line) if line else None)
-
-
-def trained_engine(settings: RunSettings, policy: str) -> Any:
+def trained_engine(settings: RunSettings, policy: str | None) -> EngineSettings:
     """Settings of the trained student: `evaluate.after`, or the student's own with `model` set to the policy's folder.
 
     Raises ConfigError when the student is no engine that could load a folder.
     """
     if settings.evaluate is not None and settings.evaluate.after is not None:
-        return settings.evaluate.after
-    if settings.student.local_model is None:
+        after: EngineSettings = settings.evaluate.after
+        return after
+    assert policy is not None
+    return with_model(settings.student, policy)
+
+
+def with_model(student: EngineSettings, model: str) -> EngineSettings:
+    """The student's settings with another model, or adapter, in its place. Raises ConfigError where it loads none."""
+    if student.local_model is None:
         raise ConfigError(
-            f"evaluate.after: say how to ask the trained model; the student's engine {settings.student.engine!r} "
-            f"cannot load {policy}"
+            f"evaluate.after: say how to ask {model}; the student's engine {student.engine!r} "  # type: ignore[attr-defined]
+            "cannot load it"
         )
-    if (Path(policy) / "adapter_config.json").is_file() and "adapter" in type(settings.student).model_fields:
-        return settings.student.model_copy(update={"adapter": Path(policy)})
-    return settings.student.model_copy(update={"model": policy})
+    if (Path(model) / "adapter_config.json").is_file() and "adapter" in type(student).model_fields:
+        return student.model_copy(update={"adapter": Path(model)})
+    return student.model_copy(update={"model": model})
 
 
-async def evaluate(settings: RunSettings, policy: str, progress: Progress = QUIET) -> Evaluation:
-    """Ask the student and the trained student the held-out problems of `settings.evaluate`; writes `evaluation.json`.
+def describe(engine: EngineSettings) -> str:
+    """Which model an engine asks, in one line."""
+    told = engine.model_dump(mode="json")
+    parts = [told.get(name) for name in ("base_url", "model", "adapter")]
+    return " ".join(str(part) for part in parts if part) or str(told["engine"])
 
-    Raises UsageError for bad input: no `evaluate` section, a model that is not there, problems that were trained on.
-    """
-    if settings.evaluate is None:
-        raise ConfigError("evaluate: is required; name the held-out problems in evaluate.problems")
-    settings.check()
-    models = {"before": settings.student, "after": trained_engine(settings, policy)}
-    models["after"].check()
-    answered: dict[str, list[Answered]] = {}
+
+async def _open_sets(
+    settings: RunSettings, wanted: EvaluateSettings, engines: Mapping[str, Engine], stack: AsyncExitStack
+) -> dict[str, ProblemSet]:
     prompts = Prompts(settings.prompts)
-    engines: dict[str, Engine] = {}  # the checker's; opened once the problems are read
-    async with settings.checker.connect(engines.__getitem__, prompts) as checker:
-        problems, _ = read_problems(settings.evaluate.problems, checker)
-        training, _ = read_problems(settings.problems, checker)
-        check_held_out(problems, training, settings.evaluate.problems.path)
-        prompt = prompts.load(settings.sample.prompt)
-        async with open_access(settings) as access:
-            engines.update(await access.open_all(settings.checker.engines))
-            for name, model in models.items():
-                async with access.lend(name, model) as engine:
-                    answered[name] = await answer_all(
-                        engine,
-                        checker,
-                        prompt,
-                        problems,
-                        settings.evaluate,
-                        at_once=under_way(settings, [engine]),
-                        progress=progress,
-                        stage=f"evaluate {name}",
-                    )
-    evaluation = compare(answered["before"], answered["after"])
-    write_file(settings.run_dir / "evaluation.json", evaluation.model_dump_json(indent=1) + "\n")
-    return evaluation
+    check = None if wanted.second_turn is None else prompts.load(wanted.second_turn.prompt)
+    sets = {}
+    for name, one in wanted.all_sets.items():
+        checker_settings: CheckerSettings = one.checker or settings.checker
+        checker: Checker = await stack.enter_async_context(checker_settings.connect(engines.__getitem__, prompts))
+        prompt = prompts.load(one.prompt or settings.sample.prompt)
+        asking = Asking(checker, prompt, wanted.params, wanted.samples, check)
+        sets[name] = ProblemSet(one, checker_settings, read_problems(one.source, checker)[0], asking)
+    return sets
+
+
+def _checkers_engines(sets: Mapping[str, ProblemSet]) -> dict[str, EngineSettings]:
+    """The engines of all checkers. Raises ConfigError where two of them call different ones by the same name."""
+    engines: dict[str, EngineSettings] = {}
+    for name, one in sets.items():
+        for key, engine in one.checker.engines.items():
+            if engines.setdefault(key, engine) != engine:
+                raise ConfigError(
+                    f"evaluate.sets.{name}.checker: its engine {key!r} is another than that of the checker before it; "
+                    "let all checkers ask the same one"
+                )
+    return engines
+
+
+def _training(settings: RunSettings, sets: Mapping[str, ProblemSet], trained_on: Sequence[Path]) -> Iterator[Seen]:
+    """Every problem of the run, whether a pair was made of it or not, and every prompt of `trained_on`."""
+    checker = next(iter(sets.values())).asking.checker
+    for problem in ProblemSource(settings.problems, checker):
+        yield seen(problem)
+    for source in trained_on:
+        for number, pair in enumerate(open_preferences(source)):
+            prompt = pair.prompt
+            turns = [prompt] if isinstance(prompt, str) else [t["content"] for t in prompt if t["role"] == "user"]
+            told = pair.values.get("problem_id")
+            yield Seen(None if told is None else str(told), turns[0] if turns else "", f"{source}, pair {number + 1}")
+
+
+async def _ask(
+    settings: RunSettings,
+    access: Access,
+    name: str,
+    model: EngineSettings,
+    sets: Mapping[str, ProblemSet],
+    progress: Progress,
+) -> dict[str, list[Answered]]:
+    answered = {}
+    async with access.lend(name, model) as engine:
+        for of, one in sets.items():
+            stage = f"evaluate {name}" if len(sets) == 1 else f"evaluate {name}: {of}"
+            at_once = under_way(settings, [engine])
+            answered[of] = await answer_all(
+                engine, one.problems, one.asking, at_once=at_once, progress=progress, stage=stage
+            )
+    return answered
+
+
+def _measure(one: ProblemSet, wanted: EvaluateSettings, answered: Mapping[str, list[Answered]]) -> SetResult:
+    first, *others = answered
+    difficulty = difficulty_of(answered[first])
+    return SetResult(
+        path=one.settings.problems.path,
+        checker=one.checker.name,
+        n=len(one.problems),
+        scores={name: score(told, wanted.ks, one.settings.by, difficulty) for name, told in answered.items()},
+        changes={name: compare(answered[first], answered[name], name) for name in others},
+    )
+
+
+def _conclude(results: Mapping[str, SetResult]) -> str:
+    """Whether the change on the held-out problems is real, and which further sets changed."""
+    held_out, *further = results.items()
+    changes = held_out[1].changes
+    if not changes:
+        (score,) = held_out[1].scores.values()
+        low, high = score.interval
+        return f"{score.accuracy:.1%} of {held_out[1].n} held-out problems ({low:.1%} to {high:.1%})."
+    said = [change.conclusion for change in changes.values()]
+    for name, result in further:
+        said += [f"On {name}: {change.conclusion}" for change in result.changes.values() if change.significant]
+    return " ".join(said)
+
+
+def _lines(answered: Mapping[str, Mapping[str, Sequence[Answered]]]) -> Iterator[str]:
+    for of, by_model in answered.items():
+        for model, told in by_model.items():
+            for one in told:
+                yield from (row.model_dump_json() + "\n" for row in one.rows(of, model))

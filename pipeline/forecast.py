@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -87,13 +88,17 @@ class Forecast(BaseModel):
     """What the sample cost now."""
 
 
-async def forecast(settings: RunSettings, sample: int = 16, progress: Progress = QUIET) -> Forecast:
+async def forecast(
+    settings: RunSettings, sample: int = 16, progress: Progress = QUIET, folder: Path | None = None
+) -> Forecast:
     """Take `sample` problems, drawn at random but the same in every call, through the flow and scale up.
 
+    folder: where the sample's journals are kept; by default they are thrown away.
     Raises UsageError for bad input, StoppedEarly where the budget ends.
     """
-    with tempfile.TemporaryDirectory(prefix="errata-forecast-") as folder:
-        async with open_stages(settings, Path(folder)) as stages:
+    with ExitStack() as stack:
+        made = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="errata-forecast-")))
+        async with open_stages(settings, made) as stages:
             total = len(stages.problems)
             drawn = set(random.Random(0).sample(range(total), min(sample, total)))
             chosen = [(number, problem) for number, problem in enumerate(stages.problems) if number in drawn]

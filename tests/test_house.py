@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import AnyChecker  # noqa: F401 - the unions are made on import
+from pipeline.components import AnyChecker  # noqa: F401 - the unions are made on import
 from pipeline.settings import available, load_component
 
 ROOT = Path(__file__).parent.parent
@@ -39,13 +39,13 @@ def test_every_setting_has_its_meaning_beside_it() -> None:
     from errata.config import ErrataSettings, SftSettings, TrainSettings
     from pipeline.config import (
         CorrectSettings,
-        EvaluateSettings,
         ExportSettings,
         FormatSettings,
         PairSettings,
         ReviseSettings,
         SampleSettings,
     )
+    from pipeline.measures.settings import EvaluateSettings, SecondTurnSettings, SetSettings
     from pipeline.problems import ProblemSettings
     from pipeline.select.settings import DecontaminateSettings, EvaluationFile, SelectSettings
     from pipeline.shortcuts.settings import AuditSettings, CleanSettings
@@ -58,6 +58,8 @@ def test_every_setting_has_its_meaning_beside_it() -> None:
         TrainSettings,
         SftSettings,
         EvaluateSettings,
+        SetSettings,
+        SecondTurnSettings,
         ExportSettings,
         PairSettings,
         SampleSettings,

@@ -139,17 +139,17 @@ class Bench:
         """Of each problem: whether the greedy answer is correct."""
         from pipeline.checkers.numeric import Settings as Numeric
         from pipeline.engines.transformers import Settings as Local
-        from pipeline.evaluate import answer_all
+        from pipeline.measures.answering import Asking, answer_all
         from pipeline.prompts import Prompts
 
         assert self.settings.evaluate is not None
-        settings = self.settings.evaluate.model_copy(update={"samples": 0})
+        params = self.settings.evaluate.params
 
         async def ask() -> list[bool]:
             local = Local(model=model, batch_size=256, group_size=256)
             async with local.create() as engine, Numeric().create() as checker:
-                prompt = Prompts().load("student")
-                answered = await answer_all(engine, checker, prompt, problems, settings, at_once=256)
+                asking = Asking(checker, Prompts().load("student"), params)
+                answered = await answer_all(engine, problems, asking, at_once=256)
                 return [answer.greedy.verdict == "correct" for answer in answered]
 
         return asyncio.run(ask())

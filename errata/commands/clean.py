@@ -111,7 +111,7 @@ async def work(arguments: argparse.Namespace, config: Path | None, rest: Sequenc
 def make_checker(name: str, options: Sequence[str]) -> CheckerSettings:
     """A checker by its name, with options such as `--checker.tolerance 0.01`; one that asks engines needs a CONFIG."""
     from errata.commands.grade import section, validate
-    from pipeline.config import AnyChecker
+    from pipeline.components import AnyChecker
     from pipeline.errors import ConfigError
     from pipeline.loading import parse_overrides
     from pipeline.settings import available, nearest

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     from pipeline.budget import BudgetSettings
-    from pipeline.config import AnyChecker
+    from pipeline.components import AnyChecker
     from pipeline.errors import ConfigError, StoppedEarly
     from pipeline.grade_file import Columns, grade_file
     from pipeline.loading import parse_overrides

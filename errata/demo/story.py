@@ -15,8 +15,9 @@ from rich.text import Text
 
 from errata.config import ErrataSettings
 from errata.demo import world
+from errata.evaluation_tables import print_evaluation, print_rewards
 from errata.live import Bars
-from errata.ui import out, print_evaluation, print_summary
+from errata.ui import out, print_summary
 from pipeline.loading import load_settings, parse_overrides
 from pipeline.shortcuts.records import Audit
 from pipeline.store import write_file
@@ -61,15 +62,18 @@ def tell(runs_dir: Path, options: Sequence[str], *, teacher: Teacher = "model", 
     say(f"{trained.steps} steps in {trained.seconds:.0f} s; chosen over rejected: {_accuracies(trained.log)}")
     say(f"[bold]3. Did it learn?[/] {HELD_OUT} problems that it has never seen, before and after.")
 
-    from pipeline.evaluate import evaluate
+    from errata.evaluating import evaluate_run
 
     with Bars() as bars:
-        evaluation = asyncio.run(evaluate(settings, str(settings.policy_dir), bars))
+        evaluated = evaluate_run(settings, bars)
+    evaluation = evaluated.evaluation
     if as_json:
         print(evaluation.model_dump_json(indent=1))
         return 0
     print_evaluation(evaluation)
-    before, after = evaluation.before.accuracy, evaluation.after.accuracy
+    if evaluated.rewards is not None:
+        print_rewards(evaluated.rewards)
+    before, after = (score.accuracy for score in evaluation.held_out.scores.values())
     say(f"\n[bold]{before:.1%} → {after:.1%}[/] on held-out problems.")
     say(
         f"Run folder: {settings.run_dir}  (pairs in dataset/, the trained model in policy/, numbers in evaluation.json)"

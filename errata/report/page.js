@@ -1,5 +1,5 @@
 "use strict";
-(() => {
+const errata = (() => {
   const STEP = 20; // rows that are written at a time
   const SHOWN = 300; // characters of a text before it is folded
   const SHORT = 24; // characters of a text that stays in one line
@@ -127,4 +127,5 @@
   const paint = () => Promise.all(figures.map(draw));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
   paint().then(() => { document.documentElement.dataset.ready = "yes"; });
+  return { read, color, make, written };
 })();

@@ -1,7 +1,7 @@
 """A page: sections, their figures and tables, and everything that these need, in one file.
 
 What a model wrote cannot act on it. Text is escaped by the template or travels as JSON that scripts write as text, and
-a content security policy allows the page's own two scripts, by their hashes, and no address at all.
+a content security policy allows the page's own scripts, by their hashes, and no address at all.
 """
 
 from __future__ import annotations
@@ -39,6 +39,13 @@ class Section:
     body: Markup
     figures: Mapping[str, Figure] = field(default_factory=dict)
     tables: Mapping[str, Table] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """JSON values for scripts, which read one with `errata.read(KEY)`."""
+    scripts: Sequence[str] = ()
+    """Names of files beside this one that run behind `page.js`, whose functions are in `errata`. A file that several
+    sections name is there once."""
+    styles: Sequence[str] = ()
+    """Names of style sheets beside this one."""
 
 
 @cache
@@ -64,12 +71,15 @@ def _plain(value: object) -> object:
 def render_page(title: str, sections: Sequence[Section], *, kicker: str | None = None) -> str:
     """The page; `kicker` is a line above the title. Raises ValueError where two parts have the same key."""
     keys = [section.id for section in sections]
-    keys += [key for section in sections for key in (*section.figures, *section.tables)]
+    keys += [key for section in sections for key in (*section.figures, *section.tables, *section.data)]
     if twice := sorted({key for key in keys if keys.count(key) > 1}):
         raise ValueError(f"more than one part of the page is called {', '.join(twice)}")
     data = {key: figure for section in sections for key, figure in section.figures.items()}
     data |= {key: table.as_json() for section in sections for key, table in section.tables.items()}
-    scripts = [_source("page.js")]
+    data |= {key: value for section in sections for key, value in section.data.items()}
+    named = [name for section in sections for name in section.scripts]
+    scripts = [_source(name) for name in dict.fromkeys(["page.js", *named])]
+    styles = dict.fromkeys(["page.css", *(name for section in sections for name in section.styles)])
     if any(section.figures for section in sections):
         from plotly.offline import get_plotlyjs
 
@@ -81,7 +91,7 @@ def render_page(title: str, sections: Sequence[Section], *, kicker: str | None =
             title=title,
             kicker=kicker,
             sections=sections,
-            style=Markup(_source("page.css")),  # noqa: S704 - ours
+            style=Markup("".join(map(_source, styles))),  # noqa: S704 - ours
             scripts=[Markup(script) for script in scripts],  # noqa: S704 - ours and plotly's
             data={key: script_json(value) for key, value in data.items()},
             policy=_policy(scripts),

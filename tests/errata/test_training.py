@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 import yaml
 from safetensors.torch import load_file
@@ -78,9 +81,57 @@ def test_supervised_training_takes_each_chosen_text_once(config: Path, tmp_path:
     assert read(run / "sft")["pairs"] == 1
 
 
+def test_pairs_of_other_runs_are_trained_on_too_and_none_twice(config: Path, tmp_path: Path) -> None:
+    run = config.parent / "demo"
+    one = read_rows(run)[0]
+    other = tmp_path / "other" / "dataset"
+    other.mkdir(parents=True)
+    table = pa.Table.from_pylist([one, {**one, "id": "another"}])
+    pa.parquet.write_table(table, other / "train-00000-of-00001.parquet")
+    assert main(["train", str(config), "--train.also", f"[{other.parent}]"]) == 0
+    assert read(run / "policy")["pairs"] == len(read_rows(run)) + 1
+
+
+def read_rows(run: Path) -> list[dict[str, Any]]:
+    return [row for file in (run / "dataset").glob("train-*") for row in pa.parquet.read_table(file).to_pylist()]
+
+
+def test_the_reference_may_be_another_model_than_the_start(config: Path) -> None:
+    teacher = Path(story.__file__).parent / "teacher"
+    assert main(["train", str(config), "--train.reference", str(teacher), "--train.arguments.logging_steps", "1"]) == 0
+    first = read(config.parent / "demo" / "policy")["log"][0]
+    assert abs(first["logps/chosen_change"]) > 0.01, "another model, so it differs before the first update"
+
+
+def test_the_log_goes_to_tensorboard_and_stays_with_the_run(config: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    options = ["--train.report_to", "[tensorboard]", "--train.beta", "0.2", "--train.arguments.logging_steps", "1"]
+    assert main(["train", str(config), *options]) == 0
+    (logs,) = (config.parent / "demo" / "logs" / "policy").glob("events.out.tfevents.*")
+    events = EventAccumulator(str(logs))
+    events.Reload()
+    kept = read(config.parent / "demo" / "policy")["log"]
+    shown = [(event.step, event.value) for event in events.Scalars("train/rewards/margins")]
+    wanted = [(line["step"], line["rewards/margins"]) for line in kept if "rewards/margins" in line]
+    assert len(shown) >= 2
+    assert shown == pytest.approx(wanted)
+
+
+def test_after_training_no_model_is_left_in_memory(config: Path) -> None:
+    from transformers import PreTrainedModel
+
+    before = {id(one) for one in gc.get_objects() if isinstance(one, PreTrainedModel)}
+    assert main(["train", str(config), "--train.seed", "7"]) == 0
+    assert not [one for one in gc.get_objects() if isinstance(one, PreTrainedModel) and id(one) not in before]
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
+        (["--train.also", "[nowhere]"], "train.also: has no folder `dataset`"),
+        (["--train.report_to", "[mlflow]"], "mlflow is not installed; pip install mlflow"),
+        (["--train.reference", "./nowhere"], "neither a folder nor a model of the hub"),
         (["--train.loss_options.simpo.gamma", "1"], "not among the losses"),
         (["--train.arguments.warmup_stepz", "1"], "warmup_stepz"),
         (["--train.beta", "-1"], "beta"),

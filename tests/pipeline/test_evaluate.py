@@ -1,4 +1,4 @@
-"""Numbers of an evaluation, and the guarantee that held-out problems are held out."""
+"""Models on held-out problems, and the guarantee that these are held out."""
 
 from __future__ import annotations
 
@@ -6,49 +6,15 @@ import asyncio
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from errata.demo import world
 from pipeline.errors import ConfigError, DataError
-from pipeline.evaluate import Answered, compare, evaluate, measure
+from pipeline.evaluate import evaluate
 from pipeline.loading import load_settings
-from pipeline.types import Grade, Problem
-
-
-def make_answers(verdicts: str, samples: str = "") -> list[Answered]:
-    """One answer a letter: c correct, w wrong, u unknown; the same samples for each."""
-    names = {"c": "correct", "w": "wrong", "u": "unknown"}
-
-    def grade(letter: str) -> Grade:
-        return Grade(verdict=names[letter], extracted="1", reason="")  # type: ignore[arg-type]
-
-    return [
-        Answered(Problem(id=str(i), question=f"q{i}", answer="1"), "text", grade(v), tuple(map(grade, samples)))
-        for i, v in enumerate(verdicts)
-    ]
-
-
-def test_unknown_answers_do_not_count_as_correct_and_the_interval_is_wilsons() -> None:
-    told = measure(make_answers("c" * 8 + "w" + "u", samples="cw"))
-    assert (told.accuracy, told.correct, told.wrong, told.unknown) == (0.8, 8, 1, 1)
-    assert told.interval == (0.4902, 0.9433)  # Wilson 1927: (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n)
-    assert told.sampled_accuracy == 0.5
-
-
-def test_flips_are_counted_each_way_and_tested_exactly() -> None:
-    before, after = make_answers("w" * 9 + "c" + "c" * 10), make_answers("c" * 9 + "w" + "c" * 10)
-    told = compare(before, after)
-    assert (told.fixed, told.broken, told.gain) == (9, 1, 0.4)
-    assert told.p_value == pytest.approx(2 * (1 + 10) / 2**10)
-    assert "better" in told.conclusion
-    assert len(told.examples["fixed"]) == 5
-
-
-def test_no_flip_is_no_significant_change() -> None:
-    told = compare(make_answers("cw"), make_answers("cw"))
-    assert (told.p_value, told.gain) == (1.0, 0.0)
-    assert "No significant change" in told.conclusion
+from pipeline.measures.records import AnswerRow, Evaluation
 
 
 def write_config(tmp_path: Path, student_dir: Path, shared: int) -> Path:
@@ -69,20 +35,111 @@ def write_config(tmp_path: Path, student_dir: Path, shared: int) -> Path:
 
 def test_the_same_model_before_and_after_shows_no_change(tmp_path: Path, student_dir: Path) -> None:
     settings = load_settings(write_config(tmp_path, student_dir, shared=0))
-    told = asyncio.run(evaluate(settings, str(student_dir)))
+    told = asyncio.run(evaluate(settings, str(student_dir))).held_out
     assert told.n == 10
-    assert told.before == told.after
-    assert told.fixed == told.broken == 0
-    assert json.loads((tmp_path / "runs" / "test" / "evaluation.json").read_text())["n"] == 10
+    assert told.scores["before"] == told.scores["after"]
+    change = told.changes["after"]
+    assert (change.fixed, change.broken, change.gain.value, change.significant) == (0, 0, 0.0, False)
+    assert "No significant change" in change.conclusion
+
+
+def test_the_record_and_every_answer_are_on_disk(tmp_path: Path, student_dir: Path) -> None:
+    settings = load_settings(write_config(tmp_path, student_dir, shared=0))
+    made = asyncio.run(evaluate(settings, str(student_dir)))
+    folder = tmp_path / "runs" / "test"
+    assert Evaluation.model_validate_json((folder / "evaluation.json").read_bytes()) == made
+    rows = [AnswerRow.model_validate_json(line) for line in (folder / "answers.jsonl").read_text().splitlines()]
+    assert len(rows) == 2 * 10 * (1 + 2)
+    right = sum(row.verdict == "correct" for row in rows if (row.model, row.kind) == ("after", "greedy"))
+    assert right == made.held_out.scores["after"].correct
+
+
+def test_without_a_trained_model_the_student_is_measured_alone(tmp_path: Path, student_dir: Path) -> None:
+    made = asyncio.run(evaluate(load_settings(write_config(tmp_path, student_dir, shared=0)), None))
+    assert list(made.models) == list(made.held_out.scores) == ["before"]
+    assert made.held_out.changes == {}
+    assert "of 10 held-out problems" in made.conclusion
+
+
+def test_any_number_of_models_answer_any_number_of_sets(tmp_path: Path, student_dir: Path) -> None:
+    path = write_config(tmp_path, student_dir, shared=0)
+    told = json.loads(path.read_text())
+    rows = [{"q": f"Which one is it, number {n}?", "a": "B", "topic": "odd" if n % 2 else "even"} for n in range(6)]
+    (tmp_path / "choices.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    always = {"engine": "scripted", "replies": ["The answer is B."]}
+    never = {"engine": "scripted", "replies": ["The answer is C."]}
+    told["evaluate"]["models"] = {"wrong": never, "right": always, "same": always}
+    told["evaluate"]["sets"] = {
+        "letters": {
+            "problems": {"path": str(tmp_path / "choices.jsonl"), "question": "q", "answer": "a"},
+            "checker": "exact",
+            "by": ["topic"],
+        }
+    }
+    path.write_text(json.dumps(told))
+    made = asyncio.run(evaluate(load_settings(path), None))
+    assert list(made.sets) == ["held_out", "letters"]
+    letters = made.sets["letters"]
+    assert {name: score.accuracy for name, score in letters.scores.items()} == {"wrong": 0.0, "right": 1.0, "same": 1.0}
+    assert letters.checker == "exact"
+    assert {value: part.n for value, part in letters.scores["right"].slices["topic"].items()} == {"even": 3, "odd": 3}
+    assert list(letters.changes) == ["right", "same"]
+    assert letters.changes["right"].fixed == 6
+    assert "On letters: `right` is better by 100.0 points" in made.conclusion
+
+
+def test_the_second_turn_is_measured_before_and_after(tmp_path: Path, student_dir: Path) -> None:
+    path = write_config(tmp_path, student_dir, shared=0)
+    told = json.loads(path.read_text())
+    told["evaluate"]["second_turn"] = {}
+    path.write_text(json.dumps(told))
+    made = asyncio.run(evaluate(load_settings(path), str(student_dir))).held_out
+    turn = made.scores["before"].second_turn
+    assert turn is not None
+    assert turn.n == 10
+    assert round(turn.first - turn.second, 4) == round((turn.right_to_wrong - turn.wrong_to_right) / 10, 4)
+    assert turn.first == made.scores["before"].accuracy
+    gain = made.changes["after"].second_turn_gain
+    assert gain is not None
+    assert gain.value == 0.0
 
 
 def test_a_held_out_problem_that_was_trained_on_is_refused(tmp_path: Path, student_dir: Path) -> None:
     settings = load_settings(write_config(tmp_path, student_dir, shared=2))
-    with pytest.raises(DataError, match="2 held-out problems are training problems"):
+    with pytest.raises(DataError, match="2 of the 12 in held_out"):
         asyncio.run(evaluate(settings, str(student_dir)))
+
+
+def test_a_held_out_problem_in_other_data_that_was_trained_on_is_refused(tmp_path: Path, student_dir: Path) -> None:
+    settings = load_settings(write_config(tmp_path, student_dir, shared=0))
+    row = json.loads((tmp_path / "test.jsonl").read_text().splitlines()[3])
+    pair = {"prompt": [{"role": "user", "content": row["question"]}]}
+    pair |= {side: [{"role": "assistant", "content": f"#### {side}"}] for side in ("chosen", "rejected")}
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(pair) + "\n")
+    with pytest.raises(DataError, match=r"pairs\.jsonl, pair 1"):
+        asyncio.run(evaluate(settings, str(student_dir), trained_on=[tmp_path / "pairs.jsonl"]))
 
 
 def test_a_missing_policy_is_named(tmp_path: Path, student_dir: Path) -> None:
     settings = load_settings(write_config(tmp_path, student_dir, shared=0))
     with pytest.raises(ConfigError, match="nowhere"):
         asyncio.run(evaluate(settings, str(tmp_path / "nowhere")))
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ({"k": [1, 3]}, "3 is not between 1 and samples, 2"),
+        ({"sets": {"held_out": {"problems": {"path": "x.jsonl"}}}}, "call this set something else"),
+        ({"models": {"a": "scripted"}, "after": "scripted"}, "stands for one of the default models"),
+    ],
+)
+def test_settings_that_contradict_themselves_are_refused(
+    tmp_path: Path, student_dir: Path, section: dict[str, Any], said: str
+) -> None:
+    path = write_config(tmp_path, student_dir, shared=0)
+    told = json.loads(path.read_text())
+    told["evaluate"] |= section
+    path.write_text(json.dumps(told))
+    with pytest.raises(ConfigError, match=said):
+        load_settings(path)

@@ -288,9 +288,10 @@ def test_an_evaluation_is_judged_and_its_failures_are_counted(tmp_path: Path, se
     }
     settings = load_settings(write_config(tmp_path, server.url, evaluate=section))
     told = asyncio.run(evaluate(settings, "unused"))
-    assert told.before.failed == told.after.failed == 1
-    assert told.before.unknown == 1 + 3, "102, 105 and 108 are called wrong by one and right by the other"
-    assert told.after.correct == 1
+    scores = told.held_out.scores
+    assert scores["before"].failed == scores["after"].failed == 1
+    assert scores["before"].unknown == 1 + 3, "102, 105 and 108 are called wrong by one and right by the other"
+    assert scores["after"].correct == 1
     asked = len(server.bodies)
     refused = sum("What is 107 " in str(body) for body in server.bodies)
     assert asyncio.run(evaluate(settings, "unused")) == told

@@ -11,7 +11,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.checkers.chain import Settings
-from pipeline.config import AnyChecker
+from pipeline.components import AnyChecker
 from pipeline.engines.scripted import Scripted
 from pipeline.errors import RequestFailed
 from pipeline.prompts import Prompts

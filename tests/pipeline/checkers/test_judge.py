@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline.access import Access
 from pipeline.checkers.judge import Settings, make_questions
-from pipeline.config import AnyChecker
+from pipeline.components import AnyChecker
 from pipeline.engines.scripted import Scripted
 from pipeline.errors import ConfigError, EngineUnusable, RequestFailed
 from pipeline.prompts import Prompts

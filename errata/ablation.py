@@ -1,0 +1,181 @@
+"""A grid of settings over one source of attempts: each combination is trained and asked the same held-out problems.
+
+    RUN/ablation.json                   the cells that are done
+    RUN/ablation/DATA/                  one run for each combination of the values that change the data
+    RUN/ablation/DATA/CELL/             one for each that changes the training; cell.json is written last
+
+The completion cache lies above all of them, so attempts are sampled, and teachers asked, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from errata.ablation_cells import Plan, check_plans, plan_cells
+from errata.config import ErrataSettings
+from errata.records import Ablation, Cell
+from errata.training import read_splits, student_model, train
+from pipeline.engines.base import EngineSettings
+from pipeline.errors import ConfigError, DataError
+from pipeline.evaluate import evaluate, need_section, with_model
+from pipeline.identity import file_hash, model_identity
+from pipeline.prompts import Prompts
+from pipeline.run import QUIET, Progress, build
+from pipeline.store import write_file
+from pipeline.types import Record, content_id
+
+RESULT = "ablation.json"
+DONE = "cell.json"
+
+
+class Done(Record):
+    """`cell.json`: a finished cell, with a hash of all that it depends on."""
+
+    fingerprint: str
+    n: int
+    before: float
+    cell: Cell
+
+
+def ablate(settings: ErrataSettings, progress: Progress = QUIET) -> Ablation:
+    """Build, train and evaluate every cell of `settings.ablate`; writes `ablation.json` after each one.
+
+    A cell that was finished with the same settings on the same pairs is not repeated. Raises UsageError for bad
+    settings before anything is run, and for data without a pair before anything is trained.
+    """
+    asked = greedy_alone(settings)
+    plans = plan_cells(settings)
+    check_plans(plans)
+    for run in {plan.data.name: plan.data for plan in plans if plan.data is not None}.values():
+        asyncio.run(build(run, progress))
+    prints = fingerprints(settings, plans)
+    done = [read_done(plan, print_) for plan, print_ in zip(plans, prints, strict=True)]
+    finished = sum(one is not None for one in done)
+    progress("cells", finished, len(plans))
+    for number, plan in enumerate(plans):
+        if done[number] is None:
+            done[number] = run_cell(settings, asked, plan, prints[number], progress)
+            write_result(settings, done)
+            finished += 1
+            progress("cells", finished, len(plans))
+    return write_result(settings, done)
+
+
+def greedy_alone(settings: ErrataSettings) -> ErrataSettings:
+    """How the cells are asked: as configured, but the held-out problems alone, and once each at temperature 0.
+
+    Raises ConfigError where there are none, or where no cell's policy could be asked.
+    """
+    section = need_section(settings)
+    engine = section.after or settings.student
+    if engine.local_model is None:
+        raise ConfigError(
+            "evaluate.after: is an engine that loads no model of this machine, so the cells' policies cannot be asked"
+            if section.after is not None
+            else "evaluate.after: say how to ask a policy, for example {engine: transformers, model: policy}"
+        )
+    less: dict[str, Any] = {"samples": 0, "k": None, "sets": {}, "models": {}, "second_turn": None}
+    return settings.model_copy(update={"evaluate": section.model_copy(update=less)})
+
+
+def fingerprints(settings: ErrataSettings, plans: Sequence[Plan]) -> list[str]:
+    """By cell, a hash of models, training settings, pairs, and how it is asked. Raises DataError where pairs lack."""
+    asked = _asked(greedy_alone(settings))
+    identity, pairs = cache(model_identity), cache(_pairs)
+    prints = []
+    for plan in plans:
+        fit = plan.settings.train
+        assert fit.data is not None
+        models = [identity(student_model(plan.settings, fit)), fit.reference and identity(fit.reference)]
+        told = fit.model_dump(mode="json", exclude={"data", "also", "model", "reference", "report_to"})
+        prints.append(content_id(models, told, pairs((fit.data, *fit.also)), asked))
+    return prints
+
+
+def _pairs(folders: tuple[Path, ...]) -> str:
+    """A hash of all pairs of some runs."""
+    rows = read_splits(folders, "train")
+    if not rows:
+        fix = "see summary.json beside it, and take the value that leaves none out of its axis"
+        raise DataError(folders[0] / "dataset", f"holds no training pair; {fix}")
+    return content_id(rows, read_splits(folders, "validation"))
+
+
+def _asked(settings: ErrataSettings) -> str:
+    """A hash of what the answers to the held-out problems depend on besides the policy."""
+    section, student = need_section(settings), settings.student
+    path = Path(section.problems.path)
+    told = [
+        section.model_dump(mode="json"),
+        file_hash(path) if path.is_file() else None,
+        student.model_dump(mode="json"),
+        model_identity(student.local_model) if student.local_model else None,
+        settings.checker.model_dump(mode="json"),
+        Prompts(settings.prompts).load(settings.sample.prompt).hash,
+    ]
+    return content_id(told)
+
+
+def read_done(plan: Plan, fingerprint: str) -> Done | None:
+    """The cell, where it was finished with just this fingerprint."""
+    path = plan.settings.run_dir / DONE
+    if not path.is_file():
+        return None
+    try:
+        done = Done.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise DataError(path, "is not a finished cell; delete it, and the cell is run again") from error
+    return done if done.fingerprint == fingerprint else None
+
+
+def run_cell(settings: ErrataSettings, asked: ErrataSettings, plan: Plan, fingerprint: str, progress: Progress) -> Done:
+    """Train and evaluate one cell; its folder then holds the numbers, and the policy where `keep_policies` says so."""
+    run = plan.settings
+    trained = train(run, progress)
+    section = need_section(asked)
+    after = with_model(section.after or asked.student, str(trained.policy))
+    models: dict[str, EngineSettings] = {"before": asked.student, "after": after}
+    alike = {name: getattr(asked, name) for name in ("student", "checker", "prompts", "sample", "evaluate")}
+    given = run.train.also if plan.data is not None else (run.train.data, *run.train.also)
+    trained_on = [folder / "dataset" for folder in given if folder is not None]
+    asking = evaluate(run.model_copy(update=alike), str(trained.policy), progress, models=models, trained_on=trained_on)
+    held_out = asyncio.run(asking).held_out
+    score, change = held_out.scores["after"], held_out.changes["after"]
+    cell = Cell(
+        values=plan.values,
+        run=run.run_dir.relative_to(settings.run_dir).as_posix(),
+        pairs=trained.pairs,
+        accuracy=score.accuracy,
+        interval=score.interval,
+        gain=change.gain,
+        fixed=change.fixed,
+        broken=change.broken,
+        p_value=change.p_value,
+        seconds=trained.seconds,
+    )
+    if not settings.ablate.keep_policies:
+        (trained.policy / "training.json").replace(run.run_dir / "training.json")
+        shutil.rmtree(trained.policy)
+    done = Done(fingerprint=fingerprint, n=held_out.n, before=held_out.scores["before"].accuracy, cell=cell)
+    write_file(run.run_dir / DONE, done.model_dump_json(indent=1) + "\n")
+    return done
+
+
+def write_result(settings: ErrataSettings, done: Sequence[Done | None]) -> Ablation:
+    """Write `ablation.json` with the cells that are done, of which there must be one."""
+    finished = [one for one in done if one is not None]
+    ablation = Ablation(
+        axes={axis: tuple(values) for axis, values in settings.ablate.axes.items()},
+        n=finished[0].n,
+        before=finished[0].before,
+        cells=tuple(one.cell for one in finished),
+    )
+    write_file(settings.run_dir / RESULT, ablation.model_dump_json(indent=1) + "\n")
+    return ablation

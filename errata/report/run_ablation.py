@@ -1,0 +1,111 @@
+"""A grid of settings: every cell's accuracy with its interval, and what each value of each setting does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from errata.ablation_effects import Effect, effects
+from errata.records import Ablation, Cell
+from errata.report.figures import Series
+from errata.report.page import Section
+from errata.report.run_grid import Grid, fill
+from errata.report.run_plots import mark_line, plot_forest, share_axis
+from errata.report.run_wording import count, counted, duration, number, percent_between, points, points_between
+from errata.report.tables import Cell as TableCell
+from errata.report.tables import Facet, Table
+from errata.report.wording import p_text, percent
+
+PLOTTED = 40
+"""Cells that the figure shows, the best ones; the table has all."""
+
+
+def ablation_section(found: Ablation) -> Section:
+    """All of `ablation.json`."""
+    title = "Ablation"
+    if not found.cells:
+        return Section("run-ablation", title, "Ablation", fill("run_ablation.html.jinja", "none"))
+    ranked = rank_cells(found)
+    told = {
+        "sentence": describe_ablation(found),
+        "effects": [(axis, _effect_grid(axis, told, found)) for axis, told in effects(found).items()],
+        "cells": count(len(found.cells)),
+        "plotted": count(PLOTTED) if len(found.cells) > PLOTTED else "",
+    }
+    figures = {"run-ablation-plot": plot_cells(ranked[:PLOTTED], found)}
+    tables = {"run-ablation-table": _cell_table(ranked, found)}
+    body = fill("run_ablation.html.jinja", "ablation", told)
+    return Section("run-ablation", title, "Ablation", body, figures, tables, styles=("run.css",))
+
+
+def rank_cells(found: Ablation) -> list[Cell]:
+    """The best first; of equals, as they are listed."""
+    return sorted(found.cells, key=lambda cell: -cell.accuracy)
+
+
+def describe_ablation(found: Ablation) -> str:
+    """The best cell, and whether it differs from the second best by more than the intervals leave open."""
+    ranked = rank_cells(found)
+    best = ranked[0]
+    told = f"{counted(len(found.cells), 'cell')} over {' × '.join(found.axes)}, each asked the same "
+    told += f"{counted(found.n, 'held-out problem')}. The best is {cell_name(best, found)}: {percent(best.accuracy)}, "
+    told += f"where the student had {percent(found.before)}."
+    close = sum(cell.interval[1] >= best.interval[0] for cell in ranked[1:])
+    if len(ranked) > 1:
+        told += f" The intervals of {count(close)} of the others overlap with its own."
+    return told
+
+
+def cell_name(cell: Cell, found: Ablation) -> str:
+    """The values of a cell, in the order of the axes; of those that vary."""
+    varied = [axis for axis, labels in found.axes.items() if len(labels) > 1] or list(found.axes)
+    return ", ".join(cell.values[axis] for axis in varied if axis in cell.values) or "the only cell"
+
+
+def plot_cells(cells: list[Cell], found: Ablation) -> dict[str, Any]:
+    """Accuracy by cell, the student's own as a line."""
+    values = {}
+    for cell in cells:
+        name = cell_name(cell, found)
+        while name in values:
+            name += " "
+        values[name] = (cell.accuracy, *cell.interval)
+    figure = plot_forest([Series("accuracy", "--series-2", "circle", values)], share_axis("held-out accuracy"))
+    low, high = figure["layout"]["xaxis"]["range"]
+    figure["layout"]["xaxis"]["range"] = [min(low, found.before - 0.03), max(high, found.before + 0.03)]
+    figure["layout"]["shapes"] = [mark_line(x=found.before)]
+    return figure
+
+
+def _effect_grid(axis: str, told: list[Effect], found: Ablation) -> Grid:
+    rows = []
+    for effect in told:
+        first = effect.label == found.axes[axis][0]
+        spread = points_between((effect.lowest, effect.highest))
+        cells = count(effect.cells)
+        rows.append(
+            [effect.label, percent(effect.accuracy), "compared with" if first else points(effect.mean)]
+            + (["", ""] if first else [spread, cells])
+        )
+    columns = ["value", "mean accuracy", "against the first", "least to most", "pairs of cells"]
+    return Grid(columns, rows, columns[1:])
+
+
+def _cell_table(ranked: list[Cell], found: Ablation) -> Table:
+    axes = list(found.axes)
+    columns = [*axes, "accuracy", "95% interval", "gain", "bounds", "p", "fixed", "broken", "pairs", "seconds"]
+    rows: list[list[TableCell]] = []
+    for cell in ranked:
+        numbers: list[TableCell] = [
+            (percent(cell.accuracy), cell.accuracy),
+            (percent_between(cell.interval), cell.interval[0]),
+            (points(cell.gain.value), cell.gain.value),
+            (points_between(cell.gain.interval), cell.gain.interval[0]),
+            (p_text(cell.p_value), cell.p_value),
+            (count(cell.fixed), float(cell.fixed)),
+            (count(cell.broken), float(cell.broken)),
+            (count(cell.pairs), float(cell.pairs)),
+            (number(cell.seconds, 1) if cell.seconds < 90 else duration(cell.seconds), cell.seconds),
+        ]
+        rows.append([*(cell.values.get(axis, "") for axis in axes), *numbers])
+    facets = [Facet(axis, {label: label for label in labels}) for axis, labels in found.axes.items() if len(labels) > 1]
+    return Table(columns, rows, facets, columns[len(axes) :])

@@ -1,0 +1,162 @@
+"""What can be doubted: right answers among the rejected, pairs and corrections that were refused, gold answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from errata.report.page import Section
+from errata.report.run_flow import RULES
+from errata.report.run_grid import Bar, Grid, absent, fill
+from errata.report.run_journals import MOST, Doubts
+from errata.report.run_reading import RunFiles
+from errata.report.run_wording import count, counted, percent_between, said, share_of
+from errata.report.tables import Cell, Facet, Table
+from errata.report.wording import percent
+from pipeline.summary import Summary
+
+SOURCES = {
+    "assumed": "assumed, since nothing was measured",
+    "configured": "as configured in grade.false_negative_rate",
+    "measured": "measured by second opinions",
+}
+OBJECTIONS = {"gold_wrong": "gold looks wrong", "attempt_right": "attempt is right"}
+KINDS = {
+    "bad_row": "bad row",
+    "conflicting": "conflicting gold answers",
+    "contaminated": "overlaps with evaluation",
+}
+
+
+def doubts_section(run: RunFiles, doubts: Doubts) -> Section:
+    """All of it, each kind with its count and a table to search."""
+    title = "What can be doubted"
+    if run.summary is None:
+        return absent(
+            "run-doubts",
+            title,
+            "Doubts",
+            "The build has not come to its end, so nothing is counted yet.",
+            run.command("build"),
+        )
+    s = run.summary
+    tables = {
+        "run-gold-table": _objection_table(doubts),
+        "run-dropped-table": _dropped_table(doubts),
+        "run-refused-table": _refused_table(doubts),
+        "run-unknown-table": _undecided_table(doubts),
+        "run-left-table": _left_table(doubts),
+    }
+    tables = {key: table for key, table in tables.items() if table.rows}
+    refused = sum(s.tries.values()) - sum(s.corrections.values()) - sum(s.objections.values())
+    told: dict[str, Any] = {
+        "contamination": contamination(s),
+        "opinions": _opinions(s) if s.second_opinions else None,
+        "rules": _rules(s, doubts),
+        "objections": {OBJECTIONS.get(name, said(name)): count(n) for name, n in s.objections.items() if n},
+        "refused": count(refused),
+        "refused_shown": count(len(doubts.refused)),
+        "reasons": doubts.reasons.most_common(12),
+        "undecided": count(doubts.reasons.total()),
+        "left_out": counted(s.bad_rows + s.conflicting + s.contaminated, "row"),
+        "tables": tables,
+        "most": count(MOST),
+        "more": doubts.reasons.total() > MOST,
+        "objected": sum(s.objections.values()) > MOST,
+        "left_more": s.bad_rows + s.conflicting + s.contaminated > MOST,
+    }
+    body = fill("run_doubts.html.jinja", "doubts", told)
+    return Section("run-doubts", title, "Doubts", body, {}, tables, styles=("run.css",))
+
+
+def contamination(s: Summary) -> dict[str, str]:
+    """The estimate of right answers among the rejected, with what it follows from."""
+    rate = s.false_negative_rate
+    decided = s.correct + s.wrong
+    told = {
+        "share": percent(s.rejected_contamination),
+        "rate": percent(rate.value),
+        "source": SOURCES[rate.source],
+        "interval": "" if rate.interval is None else percent_between(rate.interval),
+        "n": count(rate.n) if rate.n else "",
+        "accuracy": "",
+        "scored": "yes" if s.scored else "",
+    }
+    if rate.source != "measured" and decided:
+        told["accuracy"] = percent(min(1.0, s.correct / decided / (1 - rate.value)))
+    return told
+
+
+def _opinions(s: Summary) -> Grid:
+    columns = list(dict.fromkeys(verdict for told in s.second_opinions.values() for verdict in told))
+    rows = [[first, *(count(told.get(v, 0)) for v in columns)] for first, told in s.second_opinions.items()]
+    return Grid(["first checker", *(f"second: {v}" for v in columns)], rows, [f"second: {v}" for v in columns])
+
+
+def _rules(s: Summary, doubts: Doubts) -> Grid | None:
+    whole = max(1, s.pairs)
+    rows: list[list[str | Bar]] = [
+        [said(rule), "dropped", count(n), Bar(n / whole, share_of(n, whole)), RULES.get(rule, "a filter or a limit")]
+        for rule, n in sorted(s.dropped.items(), key=lambda told: -told[1])
+        if n
+    ]
+    rows += [
+        [said(rule), "flagged", count(n), Bar(n / whole, share_of(n, whole)), "kept; a filter points to it"]
+        for rule, n in doubts.flagged.most_common()
+    ]
+    columns = ["rule", "pairs are", "pairs", "of all pairs", "meaning"]
+    return Grid(columns, rows, columns[2:4]) if rows else None
+
+
+def _objection_table(doubts: Doubts) -> Table:
+    rows: list[list[Cell]] = []
+    for told in doubts.objected:
+        share = told.agreeing / told.attempts if told.attempts else 0.0
+        agreeing = (f"{told.agreeing} of {told.attempts}", share) if told.other is not None else ("", -1.0)
+        rows.append(
+            [
+                told.question,
+                told.objection,
+                told.gold or "",
+                told.other or "",
+                agreeing,
+                told.diagnosis,
+                told.attempt,
+                said(told.rung),
+                told.teacher or "",
+            ]
+        )
+    columns = ["question", "objection", "gold answer", "other answer", "attempts that give it", "the teacher says"]
+    columns += ["attempt", "rung", "teacher"]
+    seen = {told.objection for told in doubts.objected}
+    names = {name: label for name, label in OBJECTIONS.items() if name in seen}
+    return Table(columns, rows, [Facet("objection", names)] if len(names) > 1 else (), ["attempts that give it"])
+
+
+def _dropped_table(doubts: Doubts) -> Table:
+    rows = [[d.question, d.rule, d.reason, d.rejected, d.chosen or ""] for d in doubts.dropped]
+    names = {rule: said(rule) for rule in dict.fromkeys(d.rule for d in doubts.dropped)}
+    return Table(["question", "rule", "reason", "rejected", "chosen"], rows, [Facet("rule", names)])
+
+
+def _refused_table(doubts: Doubts) -> Table:
+    rows = [[r.text, r.why, said(r.rung), r.teacher or "", r.diagnosis or ""] for r in doubts.refused]
+    names = _labels(r.rung for r in doubts.refused)
+    facets = [Facet("rung", names)] if len(names) > 1 else []
+    return Table(["text", "why it was refused", "rung", "teacher", "diagnosis"], rows, facets)
+
+
+def _undecided_table(doubts: Doubts) -> Table:
+    rows = [["(no text)" if u.text is None else u.text, u.reason, u.attempt_id] for u in doubts.undecided]
+    return Table(["attempt", "why it is undecided", "id"], rows)
+
+
+def _left_table(doubts: Doubts) -> Table:
+    rows = [[message, kind] for kind, message in doubts.left_out]
+    seen = dict.fromkeys(kind for kind, _ in doubts.left_out)
+    names = {kind: KINDS.get(kind, said(kind)) for kind in seen}
+    return Table(["row", "why"], rows, [Facet("why", names)] if len(names) > 1 else ())
+
+
+def _labels(names: Any) -> Mapping[str, str]:
+    return {said(name): said(name) for name in dict.fromkeys(names)}

@@ -1,0 +1,154 @@
+"""The folder of a run, a loop or an ablation, as a report reads it: each file whole, None where it is not there yet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from errata.records import Ablation, Loop, Rewards
+from pipeline.errors import DataError
+from pipeline.measures.records import Evaluation
+from pipeline.shortcuts.records import Audit
+from pipeline.summary import Summary
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Training(BaseModel):
+    """`policy/training.json`."""
+
+    pairs: int
+    """Pairs that were trained on."""
+    steps: int
+    seconds: float
+    """In the training loop."""
+    log: list[dict[str, float]]
+    """Lines of the log, by step."""
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """What a run's folder tells of the run, besides its texts."""
+
+    path: Path
+    settings: Mapping[str, Any]
+    """`config.yaml`, as it stands there."""
+    summary: Summary | None
+    audit: Audit | None
+    training: Training | None
+    evaluation: Evaluation | None
+    rewards: Rewards | None
+
+    def command(self, name: str) -> str:
+        """The command that makes what is missing."""
+        config = self.path / "config.yaml"
+        return f"errata {name} {config if config.is_file() else 'CONFIG'}"
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a build has begun there."""
+    return (folder / "summary.json").is_file() or (folder / "attempts.jsonl").is_file()
+
+
+def is_loop(folder: Path) -> bool:
+    """Whether a loop has ended a round there."""
+    return (folder / "loop.json").is_file()
+
+
+def is_ablation(folder: Path) -> bool:
+    """Whether a cell of a grid is finished there."""
+    return (folder / "ablation.json").is_file()
+
+
+def read_run(folder: Path, cell: Path | None = None) -> RunFiles:
+    """What is there. `cell` is the folder of a cell that was trained on this run's pairs, and has its own numbers.
+
+    Raises DataError for a folder that is no run, and for a file that cannot be read.
+    """
+    own = cell or folder
+    policy = own / "policy" / "training.json"
+    return RunFiles(
+        path=folder,
+        settings=read_settings(folder / "config.yaml"),
+        summary=read_record(folder / "summary.json", Summary, "errata build"),
+        audit=read_record(folder / "audit.json", Audit, "errata audit"),
+        training=read_record(policy if policy.is_file() else own / "training.json", Training, "errata train"),
+        evaluation=read_record(own / "evaluation.json", Evaluation, "errata evaluate"),
+        rewards=read_record(own / "rewards.json", Rewards, "errata evaluate"),
+    )
+
+
+def refuse(folder: Path) -> DataError:
+    """Says what a folder lacks that should be that of a run."""
+    if not folder.is_dir():
+        return DataError(folder, "no such folder; give that of a run, which `errata build CONFIG` makes")
+    told = "is the folder of no run (no summary.json, attempts.jsonl, loop.json or ablation.json in it)"
+    return DataError(folder, f"{told}; `errata build CONFIG` makes one, `errata loop` and `errata ablate` several")
+
+
+def read_ablation(folder: Path) -> Ablation | None:
+    """The cells of a grid; None where there is none. Raises DataError."""
+    return read_record(folder / "ablation.json", Ablation, "errata ablate")
+
+
+def read_loop(folder: Path) -> Loop:
+    """The rounds of a loop. Raises DataError where `loop.json` cannot be read or names a round that is not there."""
+    file = folder / "loop.json"
+    loop = read_record(file, Loop, "errata loop")
+    assert loop is not None, "the caller has looked"
+    for told in loop.rounds:
+        if not is_run(folder / told.run):
+            why = f"names the round {told.run!r}, whose folder is not there; `errata loop` makes it again"
+            raise DataError(file, why, field="rounds")
+    return loop
+
+
+def read_record(file: Path, model: type[M], command: str) -> M | None:
+    """One JSON file; None where there is none. Raises DataError naming the field, and the command that writes it."""
+    if not file.is_file():
+        return None
+    try:
+        return model.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        told = f"is not what this version writes there ({first['msg']}); `{command}` writes it anew"
+        raise DataError(file, told, field=where or None) from error
+
+
+def read_settings(file: Path) -> dict[str, Any]:
+    """The settings as they were resolved, unchecked; nothing where there is no file. Raises DataError."""
+    if not file.is_file():
+        return {}
+    try:
+        told = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        first = str(error).partition("\n")[0]
+        raise DataError(file, f"is no YAML ({first}); `errata build` writes it anew") from error
+    if not isinstance(told, dict):
+        raise DataError(file, "holds no settings; `errata build` writes it anew")
+    return told
+
+
+def read_lines(file: Path, *fields: str) -> Iterator[dict[str, Any]]:
+    """The objects of a JSONL file one by one, none where it is not there. Raises DataError where a field is missing."""
+    if not file.is_file():
+        return
+    fix = "`errata build` writes it anew"
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                told = json.loads(line)
+            except ValueError as error:
+                raise DataError(file, f"is no JSON ({error}); {fix}", line=number) from error
+            if not isinstance(told, dict):
+                raise DataError(file, f"is no object; {fix}", line=number)
+            if absent := next((name for name in fields if name not in told), None):
+                raise DataError(file, f"is missing; {fix}", line=number, field=absent)
+            yield told

@@ -1,0 +1,168 @@
+"""What training credited: the policy's implicit rewards β (log π - log π_ref) on pairs, in sum and token by token."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from errata.config import ErrataSettings
+from errata.divergence import measure_divergence, read_samples
+from errata.records import Divergence, Rewards
+from errata.reward_pairs import DIGITS, Scored, place_credit, read_pairs, spread
+from errata.training import Progress, make_arguments, student_model
+from pipeline.errors import ConfigError, DataError
+from pipeline.intervals import wilson_interval
+from pipeline.measures.bootstrap import bootstrap_ratio
+from pipeline.measures.records import Estimate
+from pipeline.store import write_file
+
+if TYPE_CHECKING:
+    from errata.reward_pairs import Logps
+
+RESULT, TOKENS = "rewards.json", "rewards.jsonl"
+TRAIN_PAIRS = 200
+"""Pairs of the train split whose tokens are written down beside the held-out ones'."""
+
+
+def can_measure(settings: ErrataSettings, policy: str) -> bool:
+    """Whether there are pairs, a policy on this machine, and the model that it was trained from."""
+    try:
+        student_model(settings, settings.train)
+    except ConfigError:
+        return False
+    there = any((Path(policy) / name).is_file() for name in ("config.json", "adapter_config.json"))
+    return there and any((_source(settings) / "dataset").glob("*.parquet"))
+
+
+def measure_rewards(
+    settings: ErrataSettings,
+    policy: str,
+    *,
+    reference: str | None = None,
+    answers: Path | None = None,
+    model: str = "after",
+    train_pairs: int = TRAIN_PAIRS,
+    progress: Progress,
+) -> Rewards:
+    """Measure a policy on the held-out pairs of the data set that training takes; writes `rewards.json` and, with
+    `train_pairs` of the train split beside them, `rewards.jsonl` into the run's folder.
+
+    `reference` is by default the model that training begins with, whatever the loss; β is that of the first loss which
+    has one. `answers` (by default the run's answers.jsonl) are those of the evaluation that calls the policy `model`:
+    what it sampled gives the KL, where divergence.py finds nothing against it. Pairs beyond `max_length` are left out,
+    as in training. Raises UsageError for a missing model or pair, or a reference with another tokenizer.
+    """
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    arguments = make_arguments(settings, settings.train, settings.run_dir)
+    reference = reference or student_model(settings, settings.train)
+    tokenizer = load_tokenizer(policy, reference)
+    told = answers or settings.run_dir / "answers.jsonl"
+    with _data_errors(settings):
+        split, counted, more = read_pairs(_source(settings), tokenizer, arguments.max_length, train_pairs)
+        samples = read_samples(settings, policy, model, told, tokenizer)
+        pairs = [*counted, *more]
+        examples = [*(example for _, example in pairs), *(sample.example for sample in samples)]
+        before, after = _score((reference, policy), examples, tokenizer, arguments, progress)
+    scored = [Scored(*pair, *logps) for pair, *logps in zip(pairs, before, after, strict=False)]  # samples come behind
+    divergence = None
+    if samples:
+        old, new = ([text for (text,) in logps[len(pairs) :]] for logps in (before, after))
+        divergence = measure_divergence(samples, old, new)
+    beta = arguments.make_objective().beta
+    rewards = summarise(scored[: len(counted)], policy, reference, beta, split, divergence)
+    shown = scored if split == "validation" else spread(scored, (one.row for one in scored), train_pairs)
+    lines = [credit.model_dump_json() + "\n" for credit in place_credit(shown, tokenizer, beta)]
+    write_file(settings.run_dir / TOKENS, "".join(lines))
+    write_file(settings.run_dir / RESULT, rewards.model_dump_json(indent=1) + "\n")
+    return rewards
+
+
+def summarise(
+    scored: Sequence[Scored], policy: str, reference: str, beta: float, split: str, divergence: Divergence | None
+) -> Rewards:
+    """The means over pairs, whose bootstrap is over problems; equal rewards are not right."""
+    margins = [chosen - rejected for chosen, rejected in (one.changes for one in scored)]
+    right, fallen = sum(margin > 0 for margin in margins), sum(one.changes[0] < 0 for one in scored)
+    return Rewards(
+        policy=policy,
+        reference=reference,
+        beta=beta,
+        split=split,
+        pairs=len(scored),
+        accuracy=round(right / len(scored), DIGITS),
+        interval=wilson_interval(right, len(scored)),
+        margin=_estimate(scored, [beta * margin for margin in margins]),
+        chosen_change=_estimate(scored, [one.changes[0] for one in scored]),
+        rejected_change=_estimate(scored, [one.changes[1] for one in scored]),
+        displaced=round(fallen / len(scored), DIGITS),
+        divergence=divergence,
+    )
+
+
+def _estimate(scored: Sequence[Scored], values: Sequence[float]) -> Estimate:
+    """The mean over pairs; those of one problem are drawn together."""
+    sums: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for one, value in zip(scored, values, strict=True):
+        sums[one.problem][0] += value
+        sums[one.problem][1] += 1
+    return bootstrap_ratio(*zip(*sums.values(), strict=True))
+
+
+def load_tokenizer(policy: str, reference: str) -> Any:
+    """The policy's tokenizer, or the reference's where an adapter has none. Raises ConfigError where they differ."""
+    from transformers import AutoTokenizer
+
+    theirs = AutoTokenizer.from_pretrained(reference)
+    if not (Path(policy) / "tokenizer_config.json").is_file():
+        return theirs
+    own = AutoTokenizer.from_pretrained(policy)
+    known = theirs.get_vocab()
+    if any(known.get(token, place) != place for token, place in own.get_vocab().items()):
+        raise ConfigError(f"{reference} is no reference for {policy}: its tokenizer has other tokens")
+    return own
+
+
+def _score(
+    models: Sequence[str], examples: Sequence[Any], tokenizer: Any, arguments: Any, progress: Progress
+) -> list[list[Logps]]:
+    """Each model's log-probs, computed as in training: fp32 weights, or those under an adapter as they are stored."""
+    import torch
+
+    from trainer.credit import is_adapter, pad_token, score_examples
+    from trainer.reference import ReferenceCache
+
+    half = torch.bfloat16 if arguments.bf16 else torch.float16 if arguments.fp16 else None
+    cache = arguments.reference_cache
+    how: dict[str, Any] = {
+        "pad": pad_token(tokenizer),
+        "max_tokens": arguments.max_tokens_per_device,
+        "layout": arguments.layout,
+        "dtype": "auto" if any(map(is_adapter, models)) else torch.float32,
+        "autocast": half,
+        "cache": ReferenceCache(Path(cache).expanduser()) if cache else None,
+    }
+    made = []
+    for done, model in enumerate(models):
+        progress("rewards", done, len(models))
+        made.append(score_examples(model, examples, **how))
+    progress("rewards", len(models), len(models))
+    return made
+
+
+def _source(settings: ErrataSettings) -> Path:
+    return settings.train.data or settings.run_dir
+
+
+@contextmanager
+def _data_errors(settings: ErrataSettings) -> Iterator[None]:
+    from trainer.errors import TrainerError
+
+    try:
+        yield
+    except TrainerError as error:
+        raise DataError(_source(settings) / "dataset", str(error)) from error

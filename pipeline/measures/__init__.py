@@ -1,0 +1,1 @@
+"""What is measured of models' answers: accuracy, samples, second turns, changes between two models."""

@@ -1,0 +1,111 @@
+"""`errata loop` on the demo world: real rounds, killed in the middle and gone on with."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from errata.demo import story
+from errata.records import Loop
+
+ABLE = 1.0
+"""Greedy accuracy of the student before its misconceptions were planted (errata/demo/student/training.json)."""
+
+
+def write_loop(folder: Path, problems: int, held_out: int | None = None, **sections: Any) -> Path:
+    """A configuration of the demo world without its fixed training model."""
+    settings = story.make_settings(folder / "runs", ["--name", "looped"])
+    story.write_problems(settings, problems)
+    told = settings.model_dump(mode="json")
+    if held_out is not None:
+        told["evaluate"]["problems"]["limit"] = held_out
+    for name, section in sections.items():
+        told[name] = {**told[name], **section} if isinstance(told[name], dict) else section
+    path = folder / "loop.yaml"
+    path.write_text(yaml.safe_dump(told))
+    return path
+
+
+def errata(*arguments: str) -> subprocess.Popen[str]:
+    """The command in a process group of its own."""
+    command = [sys.executable, "-m", "errata", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def loop(path: Path, rounds: int) -> Loop:
+    """The command run to its end."""
+    process = errata("loop", str(path), "--rounds", str(rounds), "--json")
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    return Loop.model_validate_json(out)
+
+
+def kill_in_round_two(path: Path, runs: Path) -> None:
+    """Start the command and kill it with SIGKILL once round 2 has attempts and no data set yet."""
+    process = errata("loop", str(path), "--rounds", "3", "--json")
+    second = runs / "looped" / "round-2"
+    while not ((second / "attempts.jsonl").is_file() and (second / "attempts.jsonl").stat().st_size):
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (second / "dataset").exists(), "it was killed in the middle"
+
+
+def comparable(told: Loop) -> dict[str, Any]:
+    """Everything but the time it took."""
+    made: dict[str, Any] = json.loads(told.model_dump_json())
+    for one in made["rounds"]:
+        one.pop("seconds")
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2400)
+def test_three_rounds_mend_the_student_and_a_kill_in_the_second_changes_nothing(tmp_path: Path) -> None:
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    path = write_loop(killed, story.PROBLEMS)
+    kill_in_round_two(path, killed / "runs")
+    told = loop(path, 3)
+    assert [one.number for one in told.rounds] == [1, 2, 3]
+    assert told.stopped is None
+    for one in told.rounds:
+        assert one.p_value >= 0.05 or one.gain.value > 0, "no significant fall between rounds"
+    assert told.rounds[0].before < 0.35
+    assert told.rounds[-1].after >= ABLE - 0.02
+    assert told.total is not None
+    assert told.total.significant
+    for number in (1, 2, 3):
+        assert (killed / "runs" / "looped" / f"round-{number}" / "policy" / "training.json").is_file()
+
+    again = loop(write_loop(whole, story.PROBLEMS), 2)
+    assert comparable(again)["rounds"] == comparable(told)["rounds"][:2]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_finished_loop_is_not_repeated_and_more_rounds_go_on_from_it(tmp_path: Path) -> None:
+    path = write_loop(tmp_path, 200, 60, train={"epochs": 1}, loop={"patience": 5})
+    first = loop(path, 1)
+    policy = tmp_path / "runs" / "looped" / "round-1" / "policy" / "training.json"
+    written = policy.stat().st_mtime_ns
+    both = loop(path, 2)
+    assert both.rounds[0] == first.rounds[0]
+    assert policy.stat().st_mtime_ns == written
+    assert both.rounds[1].student == "round-1/policy"
+    assert both.rounds[1].past_pairs == first.rounds[0].pairs
+    process = errata("loop", str(path), "--rounds", "3", "--budget.max_cost", "1", "--loop.reference", "fixed")
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    fixed = json.loads((tmp_path / "runs" / "looped" / "loop.json").read_text())
+    assert fixed["reference"] == "fixed"
+    assert "3 of 3 rounds" in out

@@ -1,0 +1,122 @@
+"""Between rounds: when a loop stops, what is left of its budget, which round was best."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from errata.config import ErrataSettings, LoopSettings
+from errata.loop import Start, name_of, round_settings
+from errata.records import Round
+from errata.rounds import budget_left, choose_best, paid, reason_to_stop
+from pipeline.cache import CompletionCache, Paid
+from pipeline.errors import StoppedEarly
+from pipeline.measures.records import Estimate
+
+
+def made(number: int, after: float, *, gain: float = 0.0, p: float = 1.0, moved: float | None = None) -> Round:
+    """A round with these numbers."""
+    return Round(
+        number=number,
+        run=f"round-{number}",
+        student="s",
+        policy=f"round-{number}/policy",
+        problems=10,
+        mistakes=5,
+        pairs=5,
+        past_pairs=0,
+        audit="clean",
+        cleaned=False,
+        before=after - gain,
+        after=after,
+        interval=(0.0, 1.0),
+        gain=Estimate(value=gain, interval=(gain - 0.1, gain + 0.1)),
+        fixed=1,
+        broken=0,
+        p_value=p,
+        chosen_change=moved,
+        cost=0.0,
+        seconds=1.0,
+        conclusion="said",
+    )
+
+
+UP, FLAT, DOWN = {"gain": 0.2, "p": 0.001}, {"gain": 0.01, "p": 0.6}, {"gain": -0.2, "p": 0.001}
+
+
+@pytest.mark.parametrize(
+    ("rounds", "said"),
+    [
+        ([UP], None),
+        ([FLAT], None),
+        ([UP, FLAT], None),
+        ([FLAT, UP, FLAT], None),
+        ([UP, FLAT, FLAT], "no significant gain in 2 rounds"),
+        ([UP, DOWN], "round 2 is significantly worse"),
+        ([DOWN], "round 1 is significantly worse"),
+    ],
+)
+def test_a_loop_stops_after_rounds_without_gain_and_at_once_after_a_fall(
+    rounds: list[dict[str, float]], said: str | None
+) -> None:
+    stop = reason_to_stop(LoopSettings(), [made(n, 0.5, **told) for n, told in enumerate(rounds, start=1)])
+    assert (stop is None) == (said is None)
+    if stop is not None and said is not None:
+        assert said in stop.reason
+
+
+def test_a_loop_stops_where_chosen_texts_become_less_likely_than_allowed() -> None:
+    settings = LoopSettings(max_chosen_drop=5.0)
+    assert reason_to_stop(settings, [made(1, 0.5, moved=-4.9, **UP)]) is None
+    stop = reason_to_stop(settings, [made(1, 0.5, moved=-5.1, **UP)])
+    assert stop is not None
+    assert "fell by 5.10 nats" in stop.reason
+
+
+def test_the_best_round_is_the_first_of_the_most_accurate() -> None:
+    best = choose_best([made(1, 0.7), made(2, 0.9), made(3, 0.9)])
+    assert best is not None
+    assert best.number == 2
+    assert choose_best([]) is None
+
+
+def make_settings(tmp_path: Path, student_dir: Path, **sections: object) -> ErrataSettings:
+    return ErrataSettings.model_validate(
+        {
+            "name": "looped",
+            "runs_dir": tmp_path,
+            "problems": {"path": "p.jsonl"},
+            "student": {"engine": "transformers", "model": str(student_dir)},
+            **sections,
+        }
+    )
+
+
+def test_each_round_is_a_run_below_the_loops_with_the_student_before_it(tmp_path: Path, student_dir: Path) -> None:
+    settings = make_settings(tmp_path, student_dir)
+    past = (tmp_path / "looped" / "round-1",)
+    own = round_settings(settings, Start(2, str(tmp_path / "policy"), "round-1/policy", past), str(student_dir))
+    assert own.run_dir == tmp_path / "looped" / "round-2"
+    assert own.runs_dir == tmp_path, "the completion cache is the one of all runs"
+    assert str(own.student.model) == own.train.model == str(tmp_path / "policy")
+    assert own.train.also == past
+    assert own.train.reference is None, "the reference is the round's start"
+    fixed = settings.model_copy(update={"loop": LoopSettings(reference="fixed", past_pairs=False)})
+    own = round_settings(fixed, Start(2, str(tmp_path / "policy"), "round-1/policy", past), str(student_dir))
+    assert (own.train.reference, own.train.also) == (str(student_dir), ())
+
+
+def test_the_budget_is_that_of_all_rounds_together(tmp_path: Path, student_dir: Path) -> None:
+    settings = make_settings(tmp_path, student_dir, budget={"max_cost": 1.0, "max_tokens": 1000})
+    cache = CompletionCache(tmp_path / "completions.sqlite")
+    for number, cost in ((1, 0.3), (2, 0.5)):
+        cache.put([], Paid(name_of(settings, number), "teacher", 1, 100, 50, cost, True))
+    cache.close()
+    names = [name_of(settings, number) for number in (1, 2)]
+    assert paid(settings, names) == (0.8, 300)
+    left = budget_left(settings, names)
+    assert left.max_cost == pytest.approx(0.2)
+    assert left.max_tokens == 700
+    with pytest.raises(StoppedEarly, match=r"max_cost 0\.8 is spent after 2 rounds"):
+        budget_left(make_settings(tmp_path, student_dir, budget={"max_cost": 0.8}), names)
