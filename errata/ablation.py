@@ -27,7 +27,7 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.evaluate import evaluate, need_section, with_model
 from pipeline.identity import file_hash, model_identity
 from pipeline.prompts import Prompts
-from pipeline.run import QUIET, Progress, build
+from pipeline.run import QUIET, Progress, build, dump_settings
 from pipeline.store import write_file
 from pipeline.types import Record, content_id
 
@@ -47,7 +47,8 @@ class Done(Record):
 def ablate(settings: ErrataSettings, progress: Progress = QUIET) -> Ablation:
     """Build, train and evaluate every cell of `settings.ablate`; writes `ablation.json` after each one.
 
-    A cell that was finished with the same settings on the same pairs is not repeated. Raises UsageError for bad
+    A cell that was finished with the same settings on the same pairs is not repeated, also where other labels stand for
+    them: it is then told with that cell's folder. Raises UsageError for bad
     settings before anything is run, and for data without a pair before anything is trained.
     """
     asked = greedy_alone(settings)
@@ -55,16 +56,19 @@ def ablate(settings: ErrataSettings, progress: Progress = QUIET) -> Ablation:
     check_plans(plans)
     for run in {plan.data.name: plan.data for plan in plans if plan.data is not None}.values():
         asyncio.run(build(run, progress))
-    prints = fingerprints(settings, plans)
-    done = [read_done(plan, print_) for plan, print_ in zip(plans, prints, strict=True)]
-    finished = sum(one is not None for one in done)
-    progress("cells", finished, len(plans))
+    keys = fingerprints(settings, plans)
+    done = [read_done(plan, key) for plan, key in zip(plans, keys, strict=True)]
+    progress("cells", sum(one is not None for one in done), len(plans))
     for number, plan in enumerate(plans):
         if done[number] is None:
-            done[number] = run_cell(settings, asked, plan, prints[number], progress)
+            alike = next((one for one in done if one is not None and one.fingerprint == keys[number]), None)
+            if alike is not None:
+                cell = alike.cell.model_copy(update={"values": plan.values})
+                done[number] = alike.model_copy(update={"cell": cell})
+            else:
+                done[number] = run_cell(settings, asked, plan, keys[number], progress)
             write_result(settings, done)
-            finished += 1
-            progress("cells", finished, len(plans))
+            progress("cells", sum(one is not None for one in done), len(plans))
     return write_result(settings, done)
 
 
@@ -89,14 +93,14 @@ def fingerprints(settings: ErrataSettings, plans: Sequence[Plan]) -> list[str]:
     """By cell, a hash of models, training settings, pairs, and how it is asked. Raises DataError where pairs lack."""
     asked = _asked(greedy_alone(settings))
     identity, pairs = cache(model_identity), cache(_pairs)
-    prints = []
+    keys = []
     for plan in plans:
         fit = plan.settings.train
         assert fit.data is not None
         models = [identity(student_model(plan.settings, fit)), fit.reference and identity(fit.reference)]
         told = fit.model_dump(mode="json", exclude={"data", "also", "model", "reference", "report_to"})
-        prints.append(content_id(models, told, pairs((fit.data, *fit.also)), asked))
-    return prints
+        keys.append(content_id(models, told, pairs((fit.data, *fit.also)), asked))
+    return keys
 
 
 def _pairs(folders: tuple[Path, ...]) -> str:
@@ -138,6 +142,7 @@ def read_done(plan: Plan, fingerprint: str) -> Done | None:
 def run_cell(settings: ErrataSettings, asked: ErrataSettings, plan: Plan, fingerprint: str, progress: Progress) -> Done:
     """Train and evaluate one cell; its folder then holds the numbers, and the policy where `keep_policies` says so."""
     run = plan.settings
+    write_file(run.run_dir / "config.yaml", dump_settings(run))
     trained = train(run, progress)
     section = need_section(asked)
     after = with_model(section.after or asked.student, str(trained.policy))

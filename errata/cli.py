@@ -24,7 +24,9 @@ from errata.commands import (
     evaluate,
     export,
     grade,
+    init,
     loop,
+    report,
     sft,
     teachers,
     train,
@@ -32,8 +34,8 @@ from errata.commands import (
 from pipeline.errors import ErrataError, StoppedEarly, UsageError
 
 MODULES = (
-    *(build, grade, audit, clean, teachers, compare_teachers),
-    *(sft, train, evaluate, loop, ablate, export, demo),
+    *(init, build, grade, audit, clean, teachers, compare_teachers),
+    *(sft, train, evaluate, loop, ablate, report, export, demo),
 )
 COMMANDS = {module.__name__.rpartition(".")[2].replace("_", "-"): module for module in MODULES}
 SETTINGS = """Any plain setting can be given as a dotted option, for example --student.model X or --sample.n 8, and

@@ -27,7 +27,7 @@ class Evaluated:
 def evaluate_run(
     settings: ErrataSettings, progress: Progress, models: Mapping[str, EngineSettings] | None = None
 ) -> Evaluated:
-    """Evaluate the models of the settings, or `models`, of which the last is then the policy's.
+    """Evaluate the models of the settings, or `models`.
 
     Writes evaluation.json and answers.jsonl, and where there are pairs rewards.json and rewards.jsonl.
     """
@@ -39,7 +39,9 @@ def evaluate_run(
 
     rewards = None
     if policy is not None and can_measure(settings, policy):
-        rewards = measure_rewards(settings, policy, model=evaluation.last, progress=progress)
+        asked = models or choose_models(settings, policy)
+        name = next((name for name, engine in asked.items() if engine.local_model == policy), "after")
+        rewards = measure_rewards(settings, policy, model=name, progress=progress)
     return Evaluated(evaluation, rewards)
 
 

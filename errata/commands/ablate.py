@@ -35,10 +35,9 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     from errata.ablation_cells import vary
     from errata.config import load
     from errata.live import Bars
-    from errata.ui import out, show_log
+    from errata.ui import out
 
     settings = vary(load(arguments.config, rest), arguments.vary)
-    show_log("trainer")
     with Bars() as bars:
         ablation = ablate(settings, bars)
     if arguments.json:
@@ -57,7 +56,8 @@ def print_cells(ablation: Ablation) -> None:
     from errata.evaluation_tables import interval
     from errata.ui import out
 
-    title = f"{len(ablation.cells)} cells, {ablation.n:,} held-out problems, {ablation.before:.1%} before training"
+    cells = f"{len(ablation.cells)} cells" if len(ablation.cells) > 1 else "1 cell"
+    title = f"{cells}, {ablation.n:,} held-out problems, {ablation.before:.1%} before training"
     table = Table(title=title, title_justify="left")
     varied = [axis for axis, labels in ablation.axes.items() if len(labels) > 1]
     for axis in varied:

@@ -67,6 +67,7 @@ def tell(runs_dir: Path, options: Sequence[str], *, teacher: Teacher = "model", 
     with Bars() as bars:
         evaluated = evaluate_run(settings, bars)
     evaluation = evaluated.evaluation
+    report = write_report(settings)
     if as_json:
         print(evaluation.model_dump_json(indent=1))
         return 0
@@ -75,10 +76,21 @@ def tell(runs_dir: Path, options: Sequence[str], *, teacher: Teacher = "model", 
         print_rewards(evaluated.rewards)
     before, after = (score.accuracy for score in evaluation.held_out.scores.values())
     say(f"\n[bold]{before:.1%} → {after:.1%}[/] on held-out problems.")
+    say(f"Report: {report}  (opens in any browser: numbers, curves, audit, every pair)")
     say(
         f"Run folder: {settings.run_dir}  (pairs in dataset/, the trained model in policy/, numbers in evaluation.json)"
     )
     return 0
+
+
+def write_report(settings: ErrataSettings) -> Path:
+    """The run's page."""
+    from errata.report.run_contents import read_contents
+    from errata.report.run_page import write_run_page
+
+    file = settings.run_dir / "report.html"
+    write_run_page(file, read_contents(settings.run_dir))
+    return file
 
 
 def make_settings(runs_dir: Path, options: Sequence[str], teacher: Teacher = "model") -> ErrataSettings:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from rich.text import Text
 
 from errata.init.guess import Sample
-from errata.init.heldout import Split, find_held_out, find_overlap, name_held_out, split_rows
+from errata.init.heldout import Split, find_held_out, find_overlap, name_held_out, read_leniently, split_rows
 from errata.init.proof import ABOUT, ASKS, Proof, guess_checker, make_checker, prove
 from errata.init.questions import Asker
 from errata.init.yaml_text import as_evaluation_file
@@ -79,18 +79,31 @@ def ask_held_out(
     guess = found or (SPLIT if asker.interactive else NONE)
     ask = "Held-out problems, or another file"
     held_out = asker.choose("--held-out", ask, offered, read, guess=guess)
-    if isinstance(held_out, Split):
+    if held_out is None:
+        asker.say("No held-out problems: `errata evaluate` will need them.")
+    elif isinstance(held_out, Split):
         told = f"{len(held_out.train):,} rows to train on, {len(held_out.held_out):,} held out"
         near = f"; {held_out.near:,} that nearly repeat a held-out one stand in neither" if held_out.near else ""
         bad = f"; {held_out.bad:,} cannot be read and stand in neither" if held_out.bad else ""
         asker.say(Text(f"{told}{near}{bad}."))
-    elif held_out is None:
-        asker.say("No held-out problems: `errata evaluate` will need them.")
-    elif overlap := find_overlap(problems, held_out, checker.create()):
-        asker.say(Text(f"Problems of {held_out.path} stand in the training data: {overlap}", style="yellow"))
+    else:
+        return _look_at(asker, problems, held_out, checker)
+    return held_out, problems
+
+
+def _look_at(
+    asker: Asker, problems: ProblemSettings, held_out: ProblemSettings, checker: CheckerSettings
+) -> tuple[ProblemSettings, ProblemSettings]:
+    """Held-out problems and problems, changed where rows cannot be read, or stand in both."""
+    reader = checker.create()
+    train, known = read_leniently(problems, reader), read_leniently(held_out, reader)
+    asker.say(Text(f"{held_out.path}: {len(known):,} problems."))
+    if bad := known.report.bad_rows:
+        asker.say(Text(f"{len(bad)} rows cannot be read and will be left out, the first: {bad[0]}", style="yellow"))
+        held_out = held_out.model_copy(update={"on_bad_row": "skip"})
+    if overlap := find_overlap(train, known):
+        asker.say(Text(f"Some stand in the training data: {overlap}", style="yellow"))
         asker.say("Their like will be left out of training (problems.decontaminate).")
         clear = DecontaminateSettings.model_validate({"files": [as_evaluation_file(held_out)]})
         problems = problems.model_copy(update={"decontaminate": clear})
-    elif asker.given["--held-out"] is None and not asker.interactive:
-        asker.say(Text(f"Held-out problems: {held_out.path}, found beside the data."))
     return held_out, problems

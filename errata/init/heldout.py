@@ -93,14 +93,15 @@ def _with_columns(sample: Sample, problems: ProblemSettings) -> ProblemSettings:
     return guess_problems(sample)
 
 
-def find_overlap(problems: ProblemSettings, held_out: ProblemSettings, checker: Checker) -> str | None:
-    """Which held-out problems `errata evaluate` would refuse since they are training problems; None for none.
+def read_leniently(problems: ProblemSettings, checker: Checker) -> ProblemSource:
+    """The problems of a source; rows that cannot be read stand in its report."""
+    return ProblemSource(problems.model_copy(update={"on_bad_row": "skip"}), checker)
 
-    Raises DataError for a bad row.
-    """
-    known = list(ProblemSource(held_out, checker))
+
+def find_overlap(problems: ProblemSource, held_out: ProblemSource) -> str | None:
+    """Which held-out problems `errata evaluate` would refuse since they are training problems; None for none."""
     try:
-        check_held_out({"held_out": known}, map(seen, ProblemSource(problems, checker)))
+        check_held_out({"held_out": list(held_out)}, map(seen, problems))
     except DataError as error:
         return error.problem
     return None

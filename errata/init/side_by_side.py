@@ -31,7 +31,7 @@ def show_pair(pair: Pair, note: str = "") -> Table:
 
 def plain(text: str) -> str:
     """What may be shown of a model's text: control characters are dots, and the end of a long one is left out."""
-    clean = "".join(c if c == "\n" or c.isprintable() else " " if c == "\t" else "·" for c in text[:SHOWN])
+    clean = "".join(c if c == "\n" or c.isprintable() else " " if c.isspace() else "·" for c in text[:SHOWN])
     return clean if len(text) <= SHOWN else f"{clean}… ({len(text):,} characters)"
 
 

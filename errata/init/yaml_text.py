@@ -122,7 +122,7 @@ def told(settings: Settings) -> dict[str, Any]:
 def flow(value: object) -> str:
     """A value in one line of YAML."""
     text = _dump(value, None)
-    return text if "\n" not in text else _dump(value, '"')  # a text of several lines
+    return text if len(text.splitlines()) < 2 else _dump(value, '"')  # a text of several lines
 
 
 def _dump(value: object, quotes: str | None) -> str:

@@ -213,7 +213,9 @@
 
   function move(step) {
     const row = view[view.indexOf(open) + step];
-    if (row !== undefined) location.replace(address(row));
+    if (row === undefined) return;
+    open = row; // the address follows later, and keys are faster
+    location.replace(address(row));
   }
 
   function focus(row) {

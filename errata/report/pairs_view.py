@@ -84,7 +84,7 @@ def make_details(shown: ShownPair) -> dict[str, Any]:
         "gold": None if pair.answer is None else visible(pair.answer),
         "grades": [_grade(shown.rejected_grade, pair.rejected_answer), _grade(shown.chosen_grade, None)],
         "findings": [
-            [f.rule, f.action, visible(f.reason), f.span and chosen.flat([f.span]), f.score] for f in shown.findings
+            [visible(f.rule), f.action, visible(f.reason), f.span and chosen.flat([f.span]), f.score] for f in shown.findings
         ],
         "facts": [[name, visible(value)] for name, value in _facts(shown)],
         "tries": [_try(made, pair) for made in shown.tries],
@@ -134,7 +134,7 @@ def _margin(shown: ShownPair) -> float | None:
 def _grade(grade: Grade | None, read: str | None) -> dict[str, Any] | None:
     if grade is None:
         return None if read is None else {"verdict": None, "read": visible(read), "reason": "", "opinions": []}
-    opinions = [[opinion.checker, opinion.verdict, visible(opinion.reason)] for opinion in grade.opinions]
+    opinions = [[visible(opinion.checker), opinion.verdict, visible(opinion.reason)] for opinion in grade.opinions]
     return {
         "verdict": grade.verdict,
         "read": None if grade.extracted is None else visible(grade.extracted),
@@ -178,7 +178,13 @@ def _try(made: Correction, pair: Pair) -> list[Any]:
         came = "failed"
     else:
         came = "right, not chosen" if made.grade.verdict == "correct" else f"graded {made.grade.verdict}"
-    return [visible(made.rung), visible(made.teacher or ""), came, visible(why), None if text is None else readable(text)]
+    return [
+        visible(made.rung),
+        visible(made.teacher or ""),
+        came,
+        visible(why),
+        None if text is None else readable(text),
+    ]
 
 
 def _tokens(credit: TextCredit, units: Units) -> list[Any]:

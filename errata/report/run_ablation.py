@@ -10,7 +10,16 @@ from errata.report.figures import Series
 from errata.report.page import Section
 from errata.report.run_grid import Grid, fill
 from errata.report.run_plots import mark_line, plot_forest, share_axis
-from errata.report.run_wording import count, counted, duration, number, percent_between, points, points_between
+from errata.report.run_wording import (
+    count,
+    counted,
+    duration,
+    number,
+    percent_between,
+    points,
+    points_between,
+    signed_number,
+)
 from errata.report.tables import Cell as TableCell
 from errata.report.tables import Facet, Table
 from errata.report.wording import p_text, percent
@@ -23,11 +32,12 @@ def ablation_section(found: Ablation) -> Section:
     """All of `ablation.json`."""
     title = "Ablation"
     if not found.cells:
-        return Section("run-ablation", title, "Ablation", fill("run_ablation.html.jinja", "none"))
+        return Section("run-ablation", title, "Ablation", fill("run_ablation.html.jinja", "empty"))
     ranked = rank_cells(found)
     told = {
         "sentence": describe_ablation(found),
         "effects": [(axis, _effect_grid(axis, told, found)) for axis, told in effects(found).items()],
+        "axes": ", ".join(varied_axes(found)),
         "cells": count(len(found.cells)),
         "plotted": count(PLOTTED) if len(found.cells) > PLOTTED else "",
     }
@@ -55,17 +65,27 @@ def describe_ablation(found: Ablation) -> str:
     return told
 
 
+def varied_axes(found: Ablation) -> list[str]:
+    """The axes with several values; all of them where none has."""
+    return [axis for axis, labels in found.axes.items() if len(labels) > 1] or list(found.axes)
+
+
+def axis_name(axis: str, found: Ablation) -> str:
+    """The last word of a dotted setting, where that tells it from the others."""
+    last = axis.rpartition(".")[2]
+    return last if sum(other.rpartition(".")[2] == last for other in found.axes) == 1 else axis
+
+
 def cell_name(cell: Cell, found: Ablation) -> str:
-    """The values of a cell, in the order of the axes; of those that vary."""
-    varied = [axis for axis, labels in found.axes.items() if len(labels) > 1] or list(found.axes)
-    return ", ".join(cell.values[axis] for axis in varied if axis in cell.values) or "the only cell"
+    """The values of a cell, of the axes that vary."""
+    return ", ".join(f"{axis_name(axis, found)} {cell.values[axis]}" for axis in varied_axes(found))
 
 
 def plot_cells(cells: list[Cell], found: Ablation) -> dict[str, Any]:
     """Accuracy by cell, the student's own as a line."""
     values = {}
     for cell in cells:
-        name = cell_name(cell, found)
+        name = ", ".join(cell.values[axis] for axis in varied_axes(found))
         while name in values:
             name += " "
         values[name] = (cell.accuracy, *cell.interval)
@@ -92,13 +112,13 @@ def _effect_grid(axis: str, told: list[Effect], found: Ablation) -> Grid:
 
 def _cell_table(ranked: list[Cell], found: Ablation) -> Table:
     axes = list(found.axes)
-    columns = [*axes, "accuracy", "95% interval", "gain", "bounds", "p", "fixed", "broken", "pairs", "seconds"]
+    columns = [*axes, "accuracy", "95% interval", "gain", "points", "p", "fixed", "broken", "pairs", "seconds"]
     rows: list[list[TableCell]] = []
     for cell in ranked:
         numbers: list[TableCell] = [
             (percent(cell.accuracy), cell.accuracy),
             (percent_between(cell.interval), cell.interval[0]),
-            (points(cell.gain.value), cell.gain.value),
+            (signed_number(100 * cell.gain.value, 1), cell.gain.value),
             (points_between(cell.gain.interval), cell.gain.interval[0]),
             (p_text(cell.p_value), cell.p_value),
             (count(cell.fixed), float(cell.fixed)),
@@ -107,5 +127,8 @@ def _cell_table(ranked: list[Cell], found: Ablation) -> Table:
             (number(cell.seconds, 1) if cell.seconds < 90 else duration(cell.seconds), cell.seconds),
         ]
         rows.append([*(cell.values.get(axis, "") for axis in axes), *numbers])
-    facets = [Facet(axis, {label: label for label in labels}) for axis, labels in found.axes.items() if len(labels) > 1]
+    facets = [
+        Facet(axis, {label: f"{axis_name(axis, found)} {label}" for label in found.axes[axis]})
+        for axis in varied_axes(found)
+    ]
     return Table(columns, rows, facets, columns[len(axes) :])

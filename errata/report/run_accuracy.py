@@ -49,11 +49,17 @@ def accuracy_section(run: RunFiles) -> Section:
     for place, column in enumerate(columns):
         figures[f"run-slice-{place}"] = _plot_slices(found, column)
     told = {
-        "conclusion": found.conclusion,
         "what": _explain(found),
+        "others": [
+            (set_name(name), change.conclusion)
+            for name, result in found.sets.items()
+            for model, change in result.changes.items()
+            if result is not found.held_out or model != found.last
+        ],
         "models": list(found.models.items()),
         "greedy": _grid(found, GREEDY),
-        "sampled": _grid(found, _sampled_cells(found)) if any(_samples(found)) else None,
+        "sampled": _sampled_grid(found) if any(_samples(found)) else None,
+        "turned": _explain_turns(found),
         "turns": _grid(found, TURNS) if any(score.second_turn for score in _scores(found)) else None,
         "samples": count(max(_samples(found), default=0)),
         "gains": "run-gain-plot" in figures,
@@ -88,7 +94,27 @@ def _explain(found: Evaluation) -> str:
     if not change.significant:
         return told + f"Such a difference is no surprise where nothing has changed ({p_said(change.p_value)})."
     sure = f"The gain is {points(change.gain.value)}, with 95% confidence {points_between((low, high))}"
-    return f"{told}{sure}; chance alone does that with {p_said(change.p_value)}."
+    return f"{told}{sure}; were both equally good, such a difference would come up with {p_said(change.p_value)}."
+
+
+def _explain_turns(found: Evaluation) -> str:
+    turn = found.held_out.scores[found.last].second_turn
+    if turn is None:
+        return ""
+    told = f"Asked to check its answers, {found.last} mends {count(turn.wrong_to_right)} and spoils "
+    told += f"{count(turn.right_to_wrong)}: {points(turn.gain.value)}"
+    return f"{told} ({points_between(turn.gain.interval)}, {p_said(turn.p_value)})."
+
+
+def _explain_slices(found: Evaluation, column: str) -> str:
+    """Where the gain is largest and where smallest."""
+    before, after = (found.held_out.scores[model].slices.get(column, {}) for model in (found.first, found.last))
+    gains = {value: after[value].accuracy - before[value].accuracy for value in after if value in before}
+    if found.first == found.last or len(gains) < 2:
+        return ""
+    most, least = max(gains, key=lambda value: gains[value]), min(gains, key=lambda value: gains[value])
+    told = f"{points(gains[most])} for {shorten(most, 60)}, the most; {points(gains[least])} for {shorten(least, 60)}"
+    return f"{told}, the least. Small groups have wide intervals."
 
 
 Cells = Callable[[Score, Change | None], dict[str, str]]
@@ -129,23 +155,30 @@ def _turn_cells(score: Score, change: Change | None) -> dict[str, str]:
 TURNS: Cells = _turn_cells
 
 
-def _sampled_cells(found: Evaluation) -> Cells:
-    scores = _scores(found)
-    passes = sorted({k for score in scores for k in score.pass_at})
-    majorities = sorted({k for score in scores for k in score.maj_at})
-
-    def cells(score: Score, change: Change | None) -> dict[str, str]:
-        told = {f"pass@{k}": _shares(score.pass_at.get(k)) for k in passes}
-        told |= {f"maj@{k}": _shares(score.maj_at.get(k)) for k in majorities}
-        told["gain of pass@1"] = ""
-        if change is not None and change.sampled_gain is not None:
-            gain = change.sampled_gain
-            told["gain of pass@1"] = f"{points(gain.value)} ({points_between(gain.interval)})"
-        told["distinct answers"] = "" if score.distinct is None else estimate(score.distinct)
-        told["entropy in nats"] = "" if score.entropy is None else estimate(score.entropy)
-        return told
-
-    return cells
+def _sampled_grid(found: Evaluation) -> Grid:
+    """A row a measure, a column a model: with intervals, several k would not fit beside each other."""
+    rows: list[list[str]] = []
+    groups: dict[int, str] = {}
+    models = list(found.models)
+    for name, result in found.sets.items():
+        scores = [result.scores.get(model) for model in models]
+        measures: dict[str, list[str]] = {}
+        for kind, at in (("pass", "pass_at"), ("maj", "maj_at")):
+            ks = sorted({k for score in scores if score is not None for k in getattr(score, at)})
+            for k in ks:
+                measures[f"{kind}@{k}"] = [
+                    _shares(None if score is None else getattr(score, at).get(k)) for score in scores
+                ]
+        gains = [result.changes[model].sampled_gain if model in result.changes else None for model in models]
+        told = ["" if gain is None else f"{points(gain.value)} ({points_between(gain.interval)})" for gain in gains]
+        measures["gain of pass@1"] = told
+        for title, field in (("distinct answers", "distinct"), ("entropy in nats", "entropy")):
+            values = [getattr(score, field) if score is not None else None for score in scores]
+            measures[title] = ["" if value is None else estimate(value) for value in values]
+        if len(found.sets) > 1:
+            groups[len(rows)] = f"{set_name(name)}, {counted(result.n, 'problem')}"
+        rows += [[title, *cells] for title, cells in measures.items() if any(cells)]
+    return Grid(["measure", *models], rows, models, groups)
 
 
 def _shares(told: Estimate | None) -> str:
@@ -242,7 +275,7 @@ def _plot_slices(found: Evaluation, column: str) -> dict[str, object]:
     return plot_forest([one for one in series if one.values], share_axis("greedy answers that are right"))
 
 
-def _slice_table(found: Evaluation, place: int, column: str) -> tuple[str, str, Grid, int]:
+def _slice_table(found: Evaluation, place: int, column: str) -> tuple[str, str, Grid, int, str]:
     shown = _slices_of(found.held_out, column)
     scores = found.held_out.scores
     rows = []
@@ -252,7 +285,7 @@ def _slice_table(found: Evaluation, place: int, column: str) -> tuple[str, str, 
         rows.append([value, count(n), *cells])
     everything = {value for score in scores.values() for value in score.slices.get(column, {})}
     grid = Grid([column, "problems", *scores], rows, ["problems", *scores])
-    return said(column), f"run-slice-{place}", grid, len(everything) - len(shown)
+    return said(column), f"run-slice-{place}", grid, len(everything) - len(shown), _explain_slices(found, column)
 
 
 def _flip(flip: Flip) -> Sequence[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class Contents:
     shown: Round | None = None
     """The round that `run` is."""
     ablation: Ablation | None = None
+    cell: Path | None = None
+    """Folder of the grid's best cell, whose training and evaluation are shown; None for a run of its own."""
     built: bool = True
     """Whether `run` has pairs of its own; those of a cell may come from a finished data set."""
     texts: Texts = field(default_factory=Texts)
@@ -50,23 +52,17 @@ def read_contents(folder: Path) -> Contents:
         raise refuse(folder)
     ablation = read_ablation(folder)
     if ablation is None or not ablation.cells:
-        return Contents(folder, None, ablation=ablation)
+        return Contents(folder, None, ablation=ablation, cell=folder)
     cell = folder / rank_cells(ablation)[0].run
     built = is_run(cell.parent)
     run = read_run(cell.parent if built else cell, cell)
-    return _with_texts(Contents(folder, run, ablation=ablation, built=built))
+    return _with_texts(Contents(folder, run, ablation=ablation, cell=cell, built=built))
 
 
 def _with_texts(found: Contents) -> Contents:
     if found.run is None or not found.built:
         return found
-    return Contents(
-        **{**_fields(found), "texts": read_texts(found.run.path), "doubts": read_doubts(found.run)},
-    )
-
-
-def _fields(found: Contents) -> dict[str, Any]:
-    return {name: getattr(found, name) for name in found.__dataclass_fields__}
+    return replace(found, texts=read_texts(found.run.path), doubts=read_doubts(found.run))
 
 
 def numbers(found: Contents) -> dict[str, Any]:

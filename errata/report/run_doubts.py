@@ -8,7 +8,7 @@ from typing import Any
 from errata.report.page import Section
 from errata.report.run_flow import RULES
 from errata.report.run_grid import Bar, Grid, absent, fill
-from errata.report.run_journals import MOST, Doubts
+from errata.report.run_journals import MOST, Doubts, Objected
 from errata.report.run_reading import RunFiles
 from errata.report.run_wording import count, counted, percent_between, said, share_of
 from errata.report.tables import Cell, Facet, Table
@@ -54,10 +54,10 @@ def doubts_section(run: RunFiles, doubts: Doubts) -> Section:
         "opinions": _opinions(s) if s.second_opinions else None,
         "rules": _rules(s, doubts),
         "objections": {OBJECTIONS.get(name, said(name)): count(n) for name, n in s.objections.items() if n},
-        "refused": count(refused),
+        "refused": count(max(0, refused)),
         "refused_shown": count(len(doubts.refused)),
         "reasons": doubts.reasons.most_common(12),
-        "undecided": count(doubts.reasons.total()),
+        "undecided": counted(doubts.reasons.total(), "attempt"),
         "left_out": counted(s.bad_rows + s.conflicting + s.contaminated, "row"),
         "tables": tables,
         "most": count(MOST),
@@ -110,7 +110,7 @@ def _rules(s: Summary, doubts: Doubts) -> Grid | None:
 
 def _objection_table(doubts: Doubts) -> Table:
     rows: list[list[Cell]] = []
-    for told in doubts.objected:
+    for told in sorted(doubts.objected, key=_suspicion):
         share = told.agreeing / told.attempts if told.attempts else 0.0
         agreeing = (f"{told.agreeing} of {told.attempts}", share) if told.other is not None else ("", -1.0)
         rows.append(
@@ -131,6 +131,11 @@ def _objection_table(doubts: Doubts) -> Table:
     seen = {told.objection for told in doubts.objected}
     names = {name: label for name, label in OBJECTIONS.items() if name in seen}
     return Table(columns, rows, [Facet("objection", names)] if len(names) > 1 else (), ["attempts that give it"])
+
+
+def _suspicion(told: Objected) -> tuple[bool, float]:
+    """The more attempts agree on another answer than the gold one, the earlier."""
+    return told.objection != "gold_wrong", -told.agreeing / max(1, told.attempts)
 
 
 def _dropped_table(doubts: Doubts) -> Table:

@@ -83,7 +83,9 @@ def trace_flow(summary: Summary) -> Flow:
     early = {rule: n for rule, n in summary.dropped.items() if rule in EARLY}
     unanswered = {rule: n for rule, n in summary.dropped.items() if rule in UNANSWERED}
     late = {rule: n for rule, n in summary.dropped.items() if rule not in early and rule not in unanswered}
-    corrected = Node("corrected", "corrected", sum(summary.corrections.values()), "--flow-good")
+    corrected = Node(
+        "corrected", "corrected", sum(summary.corrections.values()), "--flow-good", "a rung gave a right text"
+    )
     corrected.children = [
         Node(f"rung-{rung}", said(rung), n, "--flow-good", "corrections by this rung")
         for rung, n in summary.corrections.items()
@@ -99,7 +101,7 @@ def trace_flow(summary: Summary) -> Flow:
         Node(f"split-{name}", name, n, "--flow-kept", "pairs in the data set") for name, n in summary.splits.items()
     ]
     made = summary.kept + sum(late.values())
-    pairs = Node("pairs", "pairs with both texts", made, "--flow-good")
+    pairs = Node("pairs", "with both texts", made, "--flow-good", "pairs of a right and a wrong text")
     pairs.children = [kept]
     pairs.children += [
         Node(f"late-{rule}", said(rule), n, "--flow-bad", LATE.get(rule, "dropped by this filter or limit"))
@@ -153,9 +155,10 @@ def flow_section(run: RunFiles) -> Section:
         "conflicting gold answers": s.conflicting,
         "overlap with evaluation problems": s.contaminated,
     }
+    lost = ", ".join(f"{count(n)} {name}" for name, n in left_out.items() if n)
     told = {
-        "rows": [counted(s.rows, "row"), *(f"{count(n)} {name}" for name, n in left_out.items() if n)],
-        "problems": counted(s.problems, "problem"),
+        "rows": f"{counted(s.rows, 'row')} gave {counted(s.problems, 'problem')}"
+        + (f"; left out: {lost}." if lost else "."),
         "sentence": _sentence(s),
         "trees": [_lines(flow.attempts), _lines(flow.pairs)],
         "further": count(flow.further) if flow.further else "",
@@ -174,7 +177,7 @@ def _sentence(s: Summary) -> str:
     told += f"({share_of(s.mistakes, s.attempts)}) were {how}; {counted(s.kept, 'pair')} came of them."
     largest = max(s.dropped, key=lambda rule: s.dropped[rule], default=None)
     if largest is not None and largest in RULES:
-        told += f" Most of what was left fell to one rule: {RULES[largest]} ({count(s.dropped[largest])})."
+        told += f" The commonest reason to leave one out: {RULES[largest]} ({count(s.dropped[largest])})."
     return told
 
 
@@ -185,18 +188,23 @@ def _lines(tree: Node) -> list[tuple[int, Node, Bar]]:
 
 
 def plot_flow(flow: Flow) -> dict[str, Any]:
-    """The flow as a Sankey diagram."""
-    nodes: list[Node] = [node for _, node in flow.attempts.walk()] + [node for _, node in flow.pairs.walk()]
-    links = [(node.key, child.key, child.count, child.color) for node in nodes for child in node.children]
-    rungs = [node for node in nodes if node.key.startswith("rung-")]
-    room = flow.pairs.count - flow.further
-    for rung in rungs:  # where corrected mistakes are no pairs of their own, those that are, are told rung after rung
-        taken = min(rung.count, room)
-        room -= taken
-        links.append((rung.key, "pairs", taken, "--flow-good"))
+    """The flow as a Sankey diagram: mistakes flow through the rungs, and where nothing is dropped, straight on."""
+    nodes = [node for tree in (flow.attempts, flow.pairs) for _, node in tree.walk()]
+    links = []
+    for node in nodes:
+        for child in node.children:
+            source = "mistakes" if node.key == "corrected" else node.key
+            if child.key != "corrected":
+                links.append((source, child.key, child.count, child.color))
+    first = "pairs" if len(flow.pairs.children) > 1 or flow.further else "kept"
+    links = [link for link in links if first == "pairs" or link[0] != "pairs"]
+    through = "corrected" if flow.unpaired else first
+    links += [(node.key, through, node.count, "--flow-good") for node in nodes if node.key.startswith("rung-")]
+    if flow.unpaired:
+        links.append(("corrected", first, flow.pairs.count, "--flow-good"))
     if flow.further:
-        nodes.append(Node("further", "view revise, further pairs", flow.further, "--flow-right"))
-        links.append(("further", "pairs", flow.further, "--flow-right"))
+        nodes.append(Node("further", "further, view revise", flow.further, "--flow-right"))
+        links.append(("further", first, flow.further, "--flow-right"))
     links = [link for link in links if link[2] > 0]
     drawn = {key for link in links for key in link[:2]}
     nodes = [node for node in nodes if node.key in drawn]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from errata.records import Ablation, Loop
+from errata.records import Ablation, Loop, Round
 from errata.report.audit_page import HEADLINES
 from errata.report.page import Section
 from errata.report.run_ablation import cell_name, rank_cells
@@ -21,7 +21,6 @@ from errata.report.run_wording import (
     model_name,
     money,
     p_said,
-    percent_between,
     points,
     points_between,
 )
@@ -60,8 +59,10 @@ class Tile:
     more: str
 
 
-def headline_section(run: RunFiles | None, loop: Loop | None = None, ablation: Ablation | None = None) -> Section:
-    """Of a run; of a loop whose shown round is `run`; or of a grid whose best cell's data are those of `run`."""
+def headline_section(
+    run: RunFiles | None, loop: Loop | None = None, shown: Round | None = None, ablation: Ablation | None = None
+) -> Section:
+    """Of a run; of a loop of which `shown` is the round of `run`; or of a grid whose best cell's data are those of `run`."""
     if loop is not None and loop.rounds:
         told = loop_headline(loop)
     elif ablation is not None and ablation.cells:
@@ -72,7 +73,8 @@ def headline_section(run: RunFiles | None, loop: Loop | None = None, ablation: A
         told.tiles.append(_clean_tile(run))
         told.tiles.append(_cost_tile(run, loop))
     facts = [] if run is None else _facts(run)
-    body = fill("run_headline.html.jinja", "headline", told, facts, TONES)
+    where = "" if loop is None or shown is None else f"In round {shown.number}"
+    body = fill("run_headline.html.jinja", "headline", told, facts, TONES, where)
     return Section("run-result", "Result", "Result", body, styles=("run.css",))
 
 
@@ -93,7 +95,7 @@ def run_headline(run: RunFiles | None) -> Headline:
         return Headline("none", "one model", found.conclusion, tuple(strip))
     strip.append(Reading(found.last, after.accuracy, after.interval, "--series-2"))
     tone, verdict = _tone(significant=change.significant, gain=change.gain.value)
-    told = Headline(tone, verdict, found.conclusion, tuple(strip))
+    told = Headline(tone, verdict, change.conclusion, tuple(strip))
     told.tiles.append(
         Tile("Did it work?", points(change.gain.value), tone, f"{percent(before.accuracy)} → {percent(after.accuracy)}")
     )
@@ -103,25 +105,21 @@ def run_headline(run: RunFiles | None) -> Headline:
 
 def loop_headline(loop: Loop) -> Headline:
     """From the first round's start to the best round's end."""
-    first = loop.rounds[0]
+    first, total = loop.rounds[0], loop.total
     best = next((one for one in loop.rounds if one.number == loop.best), loop.rounds[-1])
-    gained = sum(one.p_value < 0.05 and one.gain.value > 0 for one in loop.rounds)
-    fell = sum(one.p_value < 0.05 and one.gain.value < 0 for one in loop.rounds)
-    tone, verdict = _tone(significant=bool(gained or fell), gain=best.after - first.before)
     strip = [Reading("start", first.before, None, "--series-1")]
     strip += [Reading(f"round {one.number}", one.after, one.interval, "--series-2") for one in loop.rounds]
-    sentence = f"{counted(len(loop.rounds), 'round')} of {count(loop.wanted)}; the best is round {best.number}. "
-    sentence += best.conclusion
+    sentence = f"{counted(len(loop.rounds), 'round')} of {count(loop.wanted)}; the best is round {best.number}."
+    gain = best.after - first.before if total is None else total.gain.value
+    if total is None:
+        tone, verdict = "open", "not compared"
+    else:
+        tone, verdict = _tone(significant=total.significant, gain=gain)
+        sentence += f" {total.conclusion}"
     told = Headline(tone, verdict, sentence, tuple(strip))
-    gain = best.after - first.before
     told.tiles.append(Tile("Did it work?", points(gain), tone, f"{percent(first.before)} → {percent(best.after)}"))
-    real = Tile(
-        "Is it real?",
-        f"{counted(gained, 'round')} with a gain",
-        "good" if gained and not fell else "bad" if fell else "open",
-        f"{counted(fell, 'round')} with a fall; significant ones, exact McNemar test",
-    )
-    told.tiles.append(real)
+    if total is not None:
+        told.tiles.append(_real_tile(total.significant, total.p_value, total.gain.interval, total.fixed, total.broken))
     return told
 
 
@@ -170,7 +168,8 @@ def _cost_tile(run: RunFiles, loop: Loop | None) -> Tile:
     if loop is not None and loop.rounds:
         seconds = duration(sum(one.seconds for one in loop.rounds))
         paid = sum(one.cost for one in loop.rounds)
-        return Tile(question, money(paid) if paid else seconds, "plain", f"all rounds, {seconds}")
+        more = f"all rounds, {seconds}" if paid else "all rounds; no engine has a price"
+        return Tile(question, money(paid) if paid else seconds, "plain", more)
     s = run.summary
     if s is None:
         return Tile(question, "not counted", "none", "the build has not come to its end")
@@ -193,14 +192,14 @@ def _facts(run: RunFiles) -> list[tuple[str, str, str]]:
     if run.training is not None:
         facts.append(("Trained on", counted(run.training.pairs, "pair"), counted(run.training.steps, "step")))
     if run.evaluation is not None:
-        score = run.evaluation.held_out.scores[run.evaluation.last]
-        told = f"95% {percent_between(score.interval)}"
-        facts.append(("Held-out problems", count(run.evaluation.held_out.n), told))
+        held_out = run.evaluation.held_out
+        facts.append(("Held-out problems", count(held_out.n), f"asked of {counted(len(held_out.scores), 'model')}"))
     facts += [("Student", *_engine(run.settings.get("student")))] if "student" in run.settings else []
     teachers = run.settings.get("teachers")
     if isinstance(teachers, Mapping) and teachers:
-        names = list(dict.fromkeys(_engine(told)[0] for told in teachers.values()))
-        facts.append(("Teacher" if len(names) == 1 else "Teachers", ", ".join(names), ", ".join(map(str, teachers))))
+        asked = list(dict.fromkeys(_engine(one) for one in teachers.values()))
+        names, engines = (", ".join(dict.fromkeys(part)) for part in zip(*asked, strict=True))
+        facts.append(("Teacher" if len(asked) == 1 else "Teachers", names, engines))
     return facts
 
 

@@ -25,17 +25,15 @@ MOST_PAIRS = 5000
 
 def write_run_page(file: Path, found: Contents, *, pairs: int = MOST_PAIRS) -> None:
     """Write the page, whole or not at all; it lists at most so many pairs."""
-    kicker = "Loop" if found.loop is not None else "Run"
-    if found.ablation is not None and not found.built:
-        kicker = "Ablation"
+    kicker = "Loop" if found.loop is not None else "Ablation" if found.cell is not None else "Run"
     write_page(file, str(found.folder), run_sections(found, pairs=pairs), kicker=kicker)
 
 
 def run_sections(found: Contents, *, pairs: int = MOST_PAIRS) -> list[Section]:
     """All sections, in the order in which they are asked for: result, grounds, data, doubts, pairs."""
     run = found.run
-    alone = found.ablation if run is None or run.path != found.folder else None
-    sections = [headline_section(run, found.loop, alone if found.loop is None else None)]
+    grid = found.ablation if found.cell is not None else None
+    sections = [headline_section(run, found.loop, found.shown, grid)]
     if found.loop is not None:
         sections.append(rounds_section(found.loop, found.shown))
     if found.ablation is not None:
@@ -45,7 +43,9 @@ def run_sections(found: Contents, *, pairs: int = MOST_PAIRS) -> list[Section]:
     sections.append(accuracy_section(run))
     if found.built:
         sections += [flow_section(run), audit_section(run)]
-    sections += [training_section(run), rewards_section(run)]
+    sections.append(training_section(run))
+    if found.cell is None:
+        sections.append(rewards_section(run))
     if found.built:
         sections += [costs_section(run, found.texts), lengths_section(run, found.texts)]
         sections.append(doubts_section(run, found.doubts))

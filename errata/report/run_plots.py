@@ -5,10 +5,12 @@ Colours are variables of the style sheet, and every name from the data is escape
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from errata.audit_tables import visible
 from errata.report.figures import LABELLED, NAME, Series, as_label
 from errata.report.run_wording import number, signed_number
 from errata.report.wording import percent, shorten
@@ -93,7 +95,7 @@ def plot_forest(series: Sequence[Series], axis: Axis) -> dict[str, Any]:
             "yaxis": {
                 "range": [len(rows) - 0.5, -0.5],
                 "tickvals": list(range(len(rows))),
-                "ticktext": [as_label(name if len(name) <= NAME else f"{name[:NAME]}…") for name in rows],
+                "ticktext": [_wrapped(name) for name in rows],
                 "showgrid": False,
             },
             "shapes": [] if axis.mark is None else [mark_line(x=axis.mark)],
@@ -152,6 +154,13 @@ def mark_line(x: float | None = None, y: float | None = None) -> dict[str, Any]:
     if x is None:
         ends = {"x0": 0, "x1": 1, "xref": "paper", "y0": y, "y1": y}
     return {"type": "line", "layer": "below", **ends, "line": {"color": "--ink-soft", "width": 1, "dash": "dot"}}
+
+
+def _wrapped(name: str) -> str:
+    """A row's name in two lines at most."""
+    lines = textwrap.wrap(visible(name[: 10 * NAME]), NAME) or [""]
+    cut = [lines[0], f"{lines[1]}…"] if len(lines) > 2 else lines
+    return "<br>".join(as_label(line) for line in cut)
 
 
 def _hover(row: str, name: str, told: tuple[float, float, float], axis: Axis) -> str:

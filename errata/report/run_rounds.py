@@ -24,7 +24,7 @@ from errata.report.wording import p_text, percent
 def rounds_section(loop: Loop, shown: Round | None) -> Section:
     """All rounds; `shown` is the one whose own sections follow."""
     if not loop.rounds:
-        body = fill("run_rounds.html.jinja", "none", loop)
+        body = fill("run_rounds.html.jinja", "empty")
         return Section("run-rounds", "Rounds", "Rounds", body)
     told = {
         "sentence": describe_rounds(loop),
@@ -33,7 +33,7 @@ def rounds_section(loop: Loop, shown: Round | None) -> Section:
         "shown": shown,
         "rounds": [(one.number, one.run, one.student, one.policy, one.conclusion) for one in loop.rounds],
     }
-    body = fill("run_rounds.html.jinja", "rounds", told, _grid(loop))
+    body = fill("run_rounds.html.jinja", "rounds", told, _results(loop), _grounds(loop))
     return Section("run-rounds", "Rounds", "Rounds", body, {"run-rounds-plot": plot_rounds(loop)}, styles=("run.css",))
 
 
@@ -74,23 +74,36 @@ def plot_rounds(loop: Loop) -> dict[str, Any]:
     return plot_curves([after], "round", share_axis("greedy answers that are right"), height=320, ticks=ticks)
 
 
-def _grid(loop: Loop) -> Grid:
+def _results(loop: Loop) -> Grid:
     rows = []
     for one in loop.rounds:
-        past = f" + {count(one.past_pairs)} past" if one.past_pairs else ""
         cells = {
             "round": f"{one.number}, the best" if one.number == loop.best else f"{one.number}",
             "before": percent(one.before),
             "after": percent(one.after),
             "95% interval": percent_between(one.interval),
-            "gain": f"{points(one.gain.value)} ({points_between(one.gain.interval)})",
+            "gain": points(one.gain.value),
+            "95% bounds": points_between(one.gain.interval),
             "fixed": count(one.fixed),
             "broken": count(one.broken),
             "p": p_text(one.p_value),
+        }
+        rows.append(list(cells.values()))
+        columns = list(cells)
+    return Grid(columns, rows, columns[1:])
+
+
+def _grounds(loop: Loop) -> Grid:
+    rows = []
+    for one in loop.rounds:
+        cells = {
+            "round": f"{one.number}",
+            "problems": count(one.problems),
             "mistakes": count(one.mistakes),
-            "pairs": f"{count(one.pairs)}{past}",
+            "new pairs": count(one.pairs),
+            "pairs of earlier rounds": count(one.past_pairs) if one.past_pairs else "",
             "audit": ("" if one.audit is None else one.audit) + (", cleaned" if one.cleaned else ""),
-            "chosen, nats": "" if one.chosen_change is None else signed_number(one.chosen_change),
+            "chosen texts, nats": "" if one.chosen_change is None else signed_number(one.chosen_change),
             "cost": money(one.cost) if one.cost else "",
             "time": duration(one.seconds),
         }

@@ -91,7 +91,10 @@ def model_name(engine: Mapping[str, Any]) -> str:
     model = engine.get("model")
     if not isinstance(model, str):
         return str(engine.get("engine", "unknown"))
-    return Path(model).name if Path(model).is_absolute() else model
+    path = Path(model)
+    if not path.is_absolute():
+        return model
+    return f"{path.parent.name}/{path.name}" if path.name == "policy" else path.name
 
 
 def said(name: str) -> str:

@@ -133,8 +133,8 @@ class Evaluation(Record):
 
     @property
     def last(self) -> str:
-        """The model that was asked last: the trained one, unless further ones were named."""
-        return next(reversed(self.models))
+        """The trained model: `after`; where no model is called so, the one that was asked last."""
+        return "after" if "after" in self.models else next(reversed(self.models))
 
     @property
     def held_out(self) -> SetResult:

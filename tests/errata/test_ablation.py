@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -17,6 +19,7 @@ from errata.ablation import Done, ablate
 from errata.ablation_cells import check_plans, plan_cells, vary
 from errata.ablation_effects import effects
 from errata.ablation_settings import AblateSettings
+from errata.cli import main
 from errata.commands.ablate import print_cells, print_effects
 from errata.config import ErrataSettings, load
 from errata.demo import story
@@ -25,6 +28,7 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.measures.records import Estimate
 
 ROOT = Path(__file__).parents[2]
+DOC = (ROOT / "docs" / "ablations.md").read_text()
 TAUGHT = [{"rung": "revise", "teacher": "teacher"}, {"rung": "gold_guided", "teacher": "teacher"}]
 LADDERS = {"own": ["own_correct"], "taught": TAUGHT}
 
@@ -169,6 +173,14 @@ def test_options_add_axes_and_pick_from_those_of_the_file(tmp_path: Path) -> Non
             vary(settings, [option])
 
 
+@pytest.mark.parametrize("snippet", re.findall(r"```yaml\n(.*?)```", DOC, re.DOTALL))
+def test_a_grid_of_the_documentation_can_be_planned(tmp_path: Path, snippet: str) -> None:
+    axes = yaml.safe_load(snippet)["ablate"]["axes"]
+    assert plan_cells(make_settings(tmp_path, axes))
+    options = [f"{axis}={next(iter(values))}" for axis, values in axes.items()]
+    assert len(plan_cells(vary(make_settings(tmp_path, axes), options))) == 1
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.name)
 def test_a_cell_of_a_shipped_configuration_differs_in_its_axis_alone(path: Path) -> None:
     settings = load(path, ["--train.model", "m"])
@@ -185,6 +197,7 @@ def test_a_cell_of_a_shipped_configuration_differs_in_its_axis_alone(path: Path)
 LABELS = st.lists(st.text(max_size=200), min_size=1, max_size=5, unique=True)
 
 
+@settings(max_examples=30, deadline=None)
 @given(LABELS, LABELS)
 def test_whatever_the_labels_are_each_cell_has_a_folder_of_its_own(data: list[str], fit: list[str]) -> None:
     axes = {"sample.n": {label: n + 1 for n, label in enumerate(data)}, "train.seed": {x: n for n, x in enumerate(fit)}}
@@ -252,13 +265,17 @@ def make_small(folder: Path, axes: dict[str, Any], *options: str) -> ErrataSetti
 
 
 def test_an_interrupted_grid_goes_on_and_a_finished_one_asks_nothing(tmp_path: Path) -> None:
-    axes = {"train.loss": {"dpo+sft": {"dpo": 1, "sft": 0.2}, "ipo": {"ipo": 1}}, "train.beta": [0.1, 0.3]}
+    axes = {
+        "filters": {"all": "as_configured", "none": []},
+        "train.loss": {"dpo+sft": {"dpo": 1, "sft": 0.2}, "ipo": {"ipo": 1}},
+        "train.beta": [0.1, 0.3],
+    }
     settings = make_small(tmp_path, axes)
     file = settings.run_dir / "ablation.json"
     with pytest.raises(KeyboardInterrupt):
         ablate(settings, Watch(until=1))  # type: ignore[arg-type]
     (first,) = Ablation.model_validate_json(file.read_bytes()).cells
-    assert first.values == {"train.loss": "dpo+sft", "train.beta": "0.1"}
+    assert first.values == {"filters": "all", "train.loss": "dpo+sft", "train.beta": "0.1"}
     folder = settings.run_dir / first.run
     stamp = (folder / "cell.json").stat().st_mtime_ns
 
@@ -266,16 +283,18 @@ def test_an_interrupted_grid_goes_on_and_a_finished_one_asks_nothing(tmp_path: P
     assert Ablation.model_validate_json(file.read_bytes()) == ablation
     assert ablation.cells[0] == first
     assert (folder / "cell.json").stat().st_mtime_ns == stamp
-    assert [tuple(cell.values.values()) for cell in ablation.cells] == [
-        *(("dpo+sft", "0.1"), ("dpo+sft", "0.3"), ("ipo", "0.1"), ("ipo", "0.3"))
-    ]
+    labels = [tuple(cell.values.values()) for cell in ablation.cells]
+    assert labels == list(itertools.product(*ablation.axes.values()))
+    runs = [cell.run for cell in ablation.cells]
+    assert runs[:4] == runs[4:], "the filters find nothing, so each of the other cells is run once"
+    assert len(set(runs)) == 4
     assert ablation.n == 30
     assert len({cell.pairs for cell in ablation.cells}) == 1
     for cell in ablation.cells:
         gained = cell.fixed - cell.broken
         assert cell.accuracy - ablation.before == pytest.approx(gained / 30, abs=1e-3)
         files = {path.name for path in (settings.run_dir / cell.run).iterdir()}
-        assert {"cell.json", "evaluation.json", "training.json"} <= files
+        assert {"cell.json", "config.yaml", "evaluation.json", "training.json"} <= files
         assert "policy" not in files
     log = json.loads((folder / "training.json").read_text())
     assert log["pairs"] == first.pairs
@@ -299,24 +318,39 @@ def count_texts(runs: Path) -> int:
     return int(count)
 
 
-def test_data_are_built_apart_from_one_sampling_and_held_out_problems_are_asked_as_configured(tmp_path: Path) -> None:
-    ladders = {"reference": "as_configured", "own": ["own_correct"]}
-    settings = make_small(tmp_path, {"correct.rungs": ladders, "sample.n": [4, 2]}, "--train.epochs", "0.1")
-    settings = settings.model_copy(update={"ablate": settings.ablate.model_copy(update={"keep_policies": True})})
-    ablation = ablate(settings)
-    by_values = {tuple(cell.values.values()): cell for cell in ablation.cells}
-    assert by_values["own", "4"].pairs < by_values["reference", "4"].pairs
-    assert by_values["reference", "2"].pairs < by_values["reference", "4"].pairs
+def test_the_command_builds_data_apart_from_one_sampling_and_asks_as_configured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = make_small(tmp_path, {"correct.rungs": {"reference": "as_configured", "own": ["own_correct"]}})
+    values = settings.model_dump(mode="json", exclude_unset=True)
+    values["ablate"] = {"axes": settings.ablate.model_dump()["axes"], "keep_policies": True}
+    file = tmp_path / "run.yaml"
+    file.write_text(yaml.safe_dump(values, sort_keys=False))
+    command = ["ablate", str(file), "--train.epochs", "0.1"]
+    assert main([*command, "--vary", "train.beta=-1"]) == 2
+    assert "axis train.beta, value -1: Input should be greater than 0" in capsys.readouterr().err
+
+    assert main([*command, "--json"]) == 0
+    ablation = Ablation.model_validate_json(capsys.readouterr().out)
+    assert ablation == Ablation.model_validate_json((settings.run_dir / "ablation.json").read_bytes())
+    reference, own = ablation.cells
+    assert own.pairs < reference.pairs
+    sampled = []
     for cell in ablation.cells:
         folder = settings.run_dir / cell.run
         assert (folder / "policy" / "config.json").is_file()
         summary = json.loads((folder.parent / "summary.json").read_text())
-        assert summary["attempts"] == 40 * int(cell.values["sample.n"])
+        assert summary["attempts"] == 160
+        sampled.append(summary["usage"]["student"]["completions"])
         evaluation = json.loads((folder / "evaluation.json").read_text())
         assert list(evaluation["sets"]) == ["held_out"]
         assert evaluation["sets"]["held_out"]["scores"]["before"]["accuracy"] == ablation.before
-    texts = len({cell.accuracy for cell in ablation.cells})
-    assert texts >= 1
+    assert sampled == [160, 0]
+
+    assert main([*command, "--vary", "correct.rungs=own"]) == 0
+    shown = capsys.readouterr().out
+    assert "1 cells" not in shown
+    assert f"{own.accuracy:.1%}" in shown
 
 
 def test_data_without_a_pair_end_the_grid_before_anything_is_trained(tmp_path: Path) -> None:

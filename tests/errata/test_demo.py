@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.measures.records import Evaluation
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -45,11 +47,13 @@ def test_the_demo_teaches_and_an_interrupted_one_ends_the_same(tmp_path: Path) -
     whole = start(tmp_path / "whole")
     shown, errors = whole.communicate()
     assert whole.returncode == 0, errors
-    told = json.loads((tmp_path / "whole" / "demo" / "evaluation.json").read_text())
-    assert told["n"] == 500
-    assert told["before"]["accuracy"] <= 0.30
-    assert told["after"]["accuracy"] >= 0.80
-    assert f"{told['before']['accuracy']:.1%} → {told['after']['accuracy']:.1%}" in shown
+    told = Evaluation.model_validate_json((tmp_path / "whole" / "demo" / "evaluation.json").read_bytes()).held_out
+    assert told.n == 500
+    before, after = (told.scores[name].accuracy for name in ("before", "after"))
+    assert before <= 0.30
+    assert after >= 0.80
+    assert f"{before:.1%} → {after:.1%}" in shown
+    assert (tmp_path / "whole" / "demo" / "report.html").stat().st_size > 1_000_000
     assert "rejected" in shown
 
     runs = tmp_path / "broken" / "demo"

@@ -106,7 +106,7 @@ def test_the_second_turn_is_measured_before_and_after(tmp_path: Path, student_di
 
 def test_a_held_out_problem_that_was_trained_on_is_refused(tmp_path: Path, student_dir: Path) -> None:
     settings = load_settings(write_config(tmp_path, student_dir, shared=2))
-    with pytest.raises(DataError, match="2 of the 12 in held_out"):
+    with pytest.raises(DataError, match="2 of 12 in held_out"):
         asyncio.run(evaluate(settings, str(student_dir)))
 
 

@@ -181,7 +181,7 @@ def test_a_section_brings_its_own_scripts_and_styles_once_and_the_policy_allows_
     other = Section("other", "Other", "Other", section.body[:0], scripts=section.scripts, styles=section.styles)
     page = render_page("t", [section, other])
     assert page.count("errata.chunks = ") == 1
-    assert page.count("dialog.pair {") == 1
+    assert page.count("dialog.pair[open] {") == 1
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
     assert policy is not None
     assert policy[1].count("sha256-") == len(re.findall("<script>", page)) == 5

@@ -12,7 +12,7 @@ from errata.report.pairs_data import ShownPair
 from errata.report.pairs_run import read_run_pairs
 from pipeline import load_run
 from pipeline.errors import DataError
-from pipeline.types import Attempt, Completion, Grade, Message, Pair, Record, content_id
+from pipeline.types import Attempt, Completion, Grade, Message, Record, content_id
 
 
 def read_all(run: Path) -> list[ShownPair]:
@@ -29,7 +29,9 @@ def test_all_pairs_are_read_in_their_order_with_what_became_of_them(run: Path) -
     shown = read_run_pairs(run, 1000)
     pairs = read_all(run)
     assert (shown.total, shown.kept) == (40, 16)
-    assert [pair.pair.id for pair in pairs] == list(load_run(run).pairs.id)
+    frame = load_run(run).pairs
+    assert [pair.pair.id for pair in pairs] == list(frame.id)
+    assert [pair.pair.rejected for pair in pairs] == list(frame.rejected)
     became = [pair.dropped_by for pair in pairs]
     assert became == ["uncorrected", "leak", "near_duplicate", None, None] * 8
     assert [len(pair.findings) for pair in pairs[:5]] == [1, 1, 1, 1, 0]
@@ -118,12 +120,3 @@ def test_a_folder_that_is_no_run_and_a_broken_line_are_named(tmp_path: Path, run
     (run / "pairs.jsonl").write_text(json.dumps({"id": "a", "settings": "s3", "findings": []}) + "\n")
     with pytest.raises(DataError, match=r"at byte 0 is not a Pair record"):
         list(read_run_pairs(run, 5).pairs)
-
-
-def test_a_pair_is_what_load_run_shows(run: Path) -> None:
-    rows = load_run(run).pairs.set_index("id")
-    for shown in read_all(run):
-        assert isinstance(shown.pair, Pair)
-        row = rows.loc[shown.pair.id]
-        assert (row.rejected, row.rung) == (shown.pair.rejected, shown.pair.rung)
-        assert row.dropped_by in (shown.dropped_by, None)
