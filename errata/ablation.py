@@ -10,6 +10,7 @@ The completion cache lies above all of them, so attempts are sampled, and teache
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 from collections.abc import Sequence
 from functools import cache
@@ -18,7 +19,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from errata.ablation_cells import Plan, check_plans, plan_cells
+from errata.ablation_cells import Plan, check_plans, describe, plan_cells
 from errata.config import ErrataSettings
 from errata.records import Ablation, Cell
 from errata.training import read_splits, student_model, train
@@ -31,6 +32,7 @@ from pipeline.run import QUIET, Progress, build, dump_settings
 from pipeline.store import write_file
 from pipeline.types import Record, content_id
 
+log = logging.getLogger(__name__)
 RESULT = "ablation.json"
 DONE = "cell.json"
 
@@ -47,9 +49,9 @@ class Done(Record):
 def ablate(settings: ErrataSettings, progress: Progress = QUIET) -> Ablation:
     """Build, train and evaluate every cell of `settings.ablate`; writes `ablation.json` after each one.
 
-    A cell that was finished with the same settings on the same pairs is not repeated, also where other labels stand for
-    them: it is then told with that cell's folder. Raises UsageError for bad
-    settings before anything is run, and for data without a pair before anything is trained.
+    A cell that was finished with the same settings on the same pairs is not repeated. Nor is one that has both in common
+    with another cell: it shares that one's folder. Raises UsageError for bad settings before anything is run, and for
+    data without a pair before anything is trained.
     """
     asked = greedy_alone(settings)
     plans = plan_cells(settings)
@@ -58,6 +60,10 @@ def ablate(settings: ErrataSettings, progress: Progress = QUIET) -> Ablation:
         asyncio.run(build(run, progress))
     keys = fingerprints(settings, plans)
     done = [read_done(plan, key) for plan, key in zip(plans, keys, strict=True)]
+    if any(done):
+        write_result(settings, done)
+    else:
+        (settings.run_dir / RESULT).unlink(missing_ok=True)
     progress("cells", sum(one is not None for one in done), len(plans))
     for number, plan in enumerate(plans):
         if done[number] is None:
@@ -153,6 +159,8 @@ def run_cell(settings: ErrataSettings, asked: ErrataSettings, plan: Plan, finger
     asking = evaluate(run.model_copy(update=alike), str(trained.policy), progress, models=models, trained_on=trained_on)
     held_out = asyncio.run(asking).held_out
     score, change = held_out.scores["after"], held_out.changes["after"]
+    if failed := score.failed + held_out.scores["before"].failed:
+        log.warning("%s: %d requests failed; their problems count as not solved", describe(plan.values), failed)
     cell = Cell(
         values=plan.values,
         run=run.run_dir.relative_to(settings.run_dir).as_posix(),

@@ -161,11 +161,21 @@ def check_plans(plans: Sequence[Plan]) -> None:
         try:
             if run.name not in seen:
                 run.check()
+            _check_folders(plan)
             student_model(plan.settings, plan.settings.train)
             make_arguments(plan.settings, plan.settings.train, Path())
         except ConfigError as error:
             raise ConfigError(f"{describe(plan.values)}: {error}") from error
         seen.add(run.name)
+
+
+def _check_folders(plan: Plan) -> None:
+    fit = plan.settings.train
+    given = {"data": [fit.data] if plan.data is None and fit.data is not None else [], "also": fit.also}
+    for key, folders in given.items():
+        for folder in folders:
+            if not (folder / "dataset").is_dir():
+                raise ConfigError(f"train.{key}: {folder} has no folder `dataset`")
 
 
 def describe(labels: Mapping[str, str]) -> str:

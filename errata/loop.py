@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
@@ -62,11 +62,11 @@ def run_loop(settings: ErrataSettings, wanted: int, watcher: Watcher) -> Loop:
     away) or its pairs cannot be repaired: what is done is kept.
     """
     settings.check()
-    need_section(settings)
+    evaluate = need_section(settings)
     if settings.student.local_model is None:
         raise ConfigError("student: a loop needs one that it can train and ask again: engine transformers or vllm")
-    if settings.train.data is not None or (settings.evaluate is not None and settings.evaluate.models):
-        raise ConfigError("train.data and evaluate.models are set by each round; leave them out for a loop")
+    if settings.train.data is not None or evaluate.models or evaluate.after is not None:
+        raise ConfigError("train.data, evaluate.models and evaluate.after: each round has its own; leave them out here")
     first = student_model(settings, settings.train)
     fingerprint = fingerprint_of(settings, first)
     loop = read_loop(settings.run_dir, fingerprint)
@@ -111,7 +111,8 @@ def name_of(settings: ErrataSettings, number: int) -> str:
 
 def fingerprint_of(settings: ErrataSettings, first: str) -> str:
     """Of all that the rounds depend on: settings, the first student's weights, the problems' files."""
-    left_out = {"budget", "concurrency", "ablate", "runs_dir"}
+    left_out: dict[str, Any] = dict.fromkeys(("budget", "concurrency", "ablate", "runs_dir"), True)
+    left_out["loop"] = {"patience", "max_chosen_drop"}  # they decide when to stop, and nothing else
     sources = [settings.problems, *(one.problems for one in need_section(settings).all_sets.values())]
     files = [file_hash(one.path) if Path(one.path).is_file() else one.path for one in sources]
     return content_id(settings.model_dump(mode="json", exclude=left_out), model_identity(first), files)

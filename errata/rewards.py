@@ -50,16 +50,16 @@ def measure_rewards(
     """Measure a policy on the held-out pairs of the data set that training takes; writes `rewards.json` and, with
     `train_pairs` of the train split beside them, `rewards.jsonl` into the run's folder.
 
-    `reference` is by default the model that training begins with, whatever the loss; β is that of the first loss which
-    has one. `answers` (by default the run's answers.jsonl) are those of the evaluation that calls the policy `model`:
-    what it sampled gives the KL, where divergence.py finds nothing against it. Pairs beyond `max_length` are left out,
-    as in training. Raises UsageError for a missing model or pair, or a reference with another tokenizer.
+    `reference` is by default that of training: `train.reference`, or the model that it begins with. β is that of the
+    first loss which has one. `answers` (by default the run's answers.jsonl) are those of the evaluation that calls the
+    policy `model`: what it sampled gives the KL, where divergence.py finds nothing against it. Pairs beyond `max_length`
+    are left out, as in training. Raises UsageError for a missing model or pair, or a reference with another tokenizer.
     """
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
     arguments = make_arguments(settings, settings.train, settings.run_dir)
-    reference = reference or student_model(settings, settings.train)
+    reference = reference or settings.train.reference or student_model(settings, settings.train)
     tokenizer = load_tokenizer(policy, reference)
     told = answers or settings.run_dir / "answers.jsonl"
     with _data_errors(settings):

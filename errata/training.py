@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib.util
 import json
 import os
@@ -84,6 +83,7 @@ def _train(
     if done.is_file() and (record := json.loads(done.read_text()))["fingerprint"] == fingerprint:
         return Trained(target, **{name: record[name] for name in ("pairs", "steps", "seconds", "log")})
     checkpoints = settings.run_dir / "checkpoints" / fingerprint
+    from trainer.credit import free_memory
     from trainer.errors import TrainerError
 
     watch_logs(settings, fit, target)
@@ -114,17 +114,8 @@ def _train(
     fresh.rename(target)
     shutil.rmtree(checkpoints, ignore_errors=True)
     del trainer, result
-    free_memory()
+    free_memory()  # the next model may need all of a GPU
     return trained
-
-
-def free_memory() -> None:
-    """Give back what a trainer held, whose parts refer to one another; the next model may need a GPU's memory."""
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def watch_logs(settings: ErrataSettings, fit: FitSettings, target: Path) -> None:

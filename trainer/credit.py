@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from trainer.config import DEFAULT_TOKENS
 from trainer.conversations import Turns, render
-from trainer.data import Example, Form, Row, _continue, tokenize_rows
+from trainer.data import Example, Form, Row, continue_ids, tokenize_rows
 from trainer.ends import Placed, place_tokens
 from trainer.head import attach
 from trainer.layouts import choose_layout
@@ -104,7 +104,7 @@ def encode_answer(prompt: Turns, text: str, tokenizer: Any, *, ended: bool = Tru
     """
     start = render(prompt, {}, tokenizer, {}, where)[0]
     ids = tokenizer(start, add_special_tokens=False)["input_ids"]
-    written = _continue(tokenizer, start, ids, text, special=False)
+    written = continue_ids(tokenizer, start, ids, text, special=False)
     return Example(tuple(ids), ((*written, *([tokenizer.eos_token_id] if ended else [])),), where)
 
 

@@ -98,7 +98,7 @@ def tokenize_rows(
 
 
 def _tokenize(row: Row, tokenizer: Any, where: str, form: Form) -> Example:
-    prompt, sides = _read(row, where, form)
+    prompt, sides = read_sides(row, where, form)
     conversation = not isinstance(prompt, str)
     if conversation:
         start, texts = render(prompt, sides, tokenizer, row, where)
@@ -115,7 +115,7 @@ def _tokenize(row: Row, tokenizer: Any, where: str, form: Form) -> Example:
     if not prompt_ids:
         raise TrainingInputError(f"{where}: the prompt is empty; the first token needs one before it")
     completions = tuple(
-        tuple(end_once(_continue(tokenizer, start, prompt_ids, text, special=not conversation), tokenizer, where))
+        tuple(end_once(continue_ids(tokenizer, start, prompt_ids, text, special=not conversation), tokenizer, where))
         for text in texts.values()
     )
     first_with: dict[Ids, str] = {}
@@ -133,7 +133,7 @@ def _tokenize(row: Row, tokenizer: Any, where: str, form: Form) -> Example:
     )
 
 
-def _read(row: Row, where: str, form: Form) -> tuple[Any, dict[str, Any]]:
+def read_sides(row: Row, where: str, form: Form) -> tuple[Any, dict[str, Any]]:
     """The prompt and the named completions, best first."""
     if form == "supervised":
         if row.get("messages"):
@@ -166,7 +166,7 @@ def _need(row: Row, names: Sequence[str], where: str) -> None:
         )
 
 
-def _continue(tokenizer: Any, start: str, prompt: list[int], text: str, *, special: bool) -> list[int]:
+def continue_ids(tokenizer: Any, start: str, prompt: list[int], text: str, *, special: bool) -> list[int]:
     """Token ids of `text` behind the prompt's ids: as the model writes them, without a space that some tokenizers
     put before every text of its own."""
     whole: list[int] = tokenizer(start + text, add_special_tokens=special)["input_ids"]

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Any
 
 from trainer.conversations import render
-from trainer.data import Example, Form, Row, _read
+from trainer.data import Example, Form, Row, read_sides
 
 MARK = "\ue000"
 """Stands for an answer's text while a template shows what it puts before it; of no use in any text."""
@@ -32,7 +32,7 @@ class Placed:
 
 def place_tokens(row: Row, example: Example, tokenizer: Any, form: Form = "preference") -> tuple[Placed, ...]:
     """For each completion of a row, where the tokens end that `tokenize_rows` made of it."""
-    prompt, sides = _read(row, example.where, form)
+    prompt, sides = read_sides(row, example.where, form)
     plain = isinstance(prompt, str)
     start, texts = (prompt, sides) if plain else render(prompt, sides, tokenizer, row, example.where)
     placed = []

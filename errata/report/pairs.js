@@ -174,6 +174,7 @@
   // The open pair
   let open = -1;
   let pushed = false; // whether going back closes it
+  let led = false; // whether the address closes it
   let next = false; // whether a search comes next
   const address = (row) => `#pair-${encodeURIComponent(list.id[row])}`;
   function named() {
@@ -184,7 +185,7 @@
   async function follow() {
     const row = named();
     open = row;
-    if (row < 0) { if (dialog.open) dialog.close(); return; }
+    if (row < 0) { if (dialog.open) { led = true; dialog.close(); } return; }
     if (!view.includes(row)) { state = start(); state.chosen[0] = -1; found = null; search.value = errata.query = ""; show(); }
     const [chunk, at] = list.places[row];
     try {
@@ -226,10 +227,13 @@
   }
 
   dialog.addEventListener("close", () => {
+    if (dialog.open) return; // again, since
+    const followed = led;
+    led = false;
     dialog.replaceChildren();
     if (next) search.focus(); else focus(place.get(dialog.dataset.row));
     next = false;
-    if (named() < 0) return;
+    if (followed || named() < 0) return;
     if (pushed) history.back(); else location.replace("#pairs");
     pushed = false;
   });

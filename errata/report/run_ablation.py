@@ -112,7 +112,8 @@ def _effect_grid(axis: str, told: list[Effect], found: Ablation) -> Grid:
 
 def _cell_table(ranked: list[Cell], found: Ablation) -> Table:
     axes = list(found.axes)
-    columns = [*axes, "accuracy", "95% interval", "gain", "points", "p", "fixed", "broken", "pairs", "seconds"]
+    names = {axis: axis_name(axis, found) for axis in axes}
+    columns = [*names.values(), "accuracy", "95% interval", "gain", "bounds", "p", "fixed", "broken", "pairs", "time"]
     rows: list[list[TableCell]] = []
     for cell in ranked:
         numbers: list[TableCell] = [
@@ -124,11 +125,11 @@ def _cell_table(ranked: list[Cell], found: Ablation) -> Table:
             (count(cell.fixed), float(cell.fixed)),
             (count(cell.broken), float(cell.broken)),
             (count(cell.pairs), float(cell.pairs)),
-            (number(cell.seconds, 1) if cell.seconds < 90 else duration(cell.seconds), cell.seconds),
+            (duration(cell.seconds), cell.seconds),
         ]
         rows.append([*(cell.values.get(axis, "") for axis in axes), *numbers])
     facets = [
-        Facet(axis, {label: f"{axis_name(axis, found)} {label}" for label in found.axes[axis]})
+        Facet(names[axis], {label: f"{names[axis]} {label}" for label in found.axes[axis]})
         for axis in varied_axes(found)
     ]
     return Table(columns, rows, facets, columns[len(axes) :])

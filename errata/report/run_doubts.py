@@ -12,9 +12,11 @@ from errata.report.run_journals import MOST, Doubts, Objected
 from errata.report.run_reading import RunFiles
 from errata.report.run_wording import count, counted, percent_between, said, share_of
 from errata.report.tables import Cell, Facet, Table
-from errata.report.wording import percent
+from errata.report.wording import percent, shorten
 from pipeline.summary import Summary
 
+LONGEST = 2_000
+"""Characters of a text in a table; the journals have all."""
 SOURCES = {
     "assumed": "assumed, since nothing was measured",
     "configured": "as configured in grade.false_negative_rate",
@@ -113,24 +115,19 @@ def _objection_table(doubts: Doubts) -> Table:
     for told in sorted(doubts.objected, key=_suspicion):
         share = told.agreeing / told.attempts if told.attempts else 0.0
         agreeing = (f"{told.agreeing} of {told.attempts}", share) if told.other is not None else ("", -1.0)
-        rows.append(
-            [
-                told.question,
-                told.objection,
-                told.gold or "",
-                told.other or "",
-                agreeing,
-                told.diagnosis,
-                told.attempt,
-                said(told.rung),
-                told.teacher or "",
-            ]
-        )
+        texts = [told.question, told.objection, told.gold or "", told.other or ""]
+        more = [told.diagnosis, told.attempt, said(told.rung), told.teacher or ""]
+        rows.append([*map(_cut, texts), agreeing, *map(_cut, more)])
     columns = ["question", "objection", "gold answer", "other answer", "attempts that give it", "the teacher says"]
     columns += ["attempt", "rung", "teacher"]
     seen = {told.objection for told in doubts.objected}
     names = {name: label for name, label in OBJECTIONS.items() if name in seen}
     return Table(columns, rows, [Facet("objection", names)] if len(names) > 1 else (), ["attempts that give it"])
+
+
+def _cut(text: str) -> str:
+    """A text of a row, whose end is left out, with a mark that says so, where it is long."""
+    return shorten(text, LONGEST)
 
 
 def _suspicion(told: Objected) -> tuple[bool, float]:
@@ -139,25 +136,25 @@ def _suspicion(told: Objected) -> tuple[bool, float]:
 
 
 def _dropped_table(doubts: Doubts) -> Table:
-    rows = [[d.question, d.rule, d.reason, d.rejected, d.chosen or ""] for d in doubts.dropped]
+    rows = [[*map(_cut, (d.question, d.rule, d.reason, d.rejected, d.chosen or ""))] for d in doubts.dropped]
     names = {rule: said(rule) for rule in dict.fromkeys(d.rule for d in doubts.dropped)}
     return Table(["question", "rule", "reason", "rejected", "chosen"], rows, [Facet("rule", names)])
 
 
 def _refused_table(doubts: Doubts) -> Table:
-    rows = [[r.text, r.why, said(r.rung), r.teacher or "", r.diagnosis or ""] for r in doubts.refused]
+    rows = [[*map(_cut, (r.text, r.why, said(r.rung), r.teacher or "", r.diagnosis or ""))] for r in doubts.refused]
     names = _labels(r.rung for r in doubts.refused)
     facets = [Facet("rung", names)] if len(names) > 1 else []
     return Table(["text", "why it was refused", "rung", "teacher", "diagnosis"], rows, facets)
 
 
 def _undecided_table(doubts: Doubts) -> Table:
-    rows = [["(no text)" if u.text is None else u.text, u.reason, u.attempt_id] for u in doubts.undecided]
+    rows = [[*map(_cut, (u.text or "(no text)", u.reason, u.attempt_id))] for u in doubts.undecided]
     return Table(["attempt", "why it is undecided", "id"], rows)
 
 
 def _left_table(doubts: Doubts) -> Table:
-    rows = [[message, kind] for kind, message in doubts.left_out]
+    rows = [[_cut(message), kind] for kind, message in doubts.left_out]
     seen = dict.fromkeys(kind for kind, _ in doubts.left_out)
     names = {kind: KINDS.get(kind, said(kind)) for kind in seen}
     return Table(["row", "why"], rows, [Facet("why", names)] if len(names) > 1 else ())

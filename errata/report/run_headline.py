@@ -62,7 +62,7 @@ class Tile:
 def headline_section(
     run: RunFiles | None, loop: Loop | None = None, shown: Round | None = None, ablation: Ablation | None = None
 ) -> Section:
-    """Of a run; of a loop of which `shown` is the round of `run`; or of a grid whose best cell's data are those of `run`."""
+    """Of a run; of a loop, `shown` being the round that `run` is; or of a grid, `run` being its best cell."""
     if loop is not None and loop.rounds:
         told = loop_headline(loop)
     elif ablation is not None and ablation.cells:

@@ -223,4 +223,4 @@ def _plain(reason: str | None) -> str:
     """A reason without what it quotes of the text."""
     if reason is None or reason == TRUNCATED:
         return reason or "no reason given"
-    return re.sub(r"'[^']{0,10000}'|\"[^\"]{0,10000}\"", "'…'", reason[:20_000])[:200]
+    return re.sub(r"'[^']*'|\"[^\"]*\"", "'…'", reason[:20_000])[:200]

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from errata.report.page import Section
 from errata.report.run_grid import Grid, absent, fill
 from errata.report.run_reading import RunFiles
@@ -80,10 +82,14 @@ def read_texts(folder: Path) -> Texts:
 
 def measure(lengths: Sequence[int]) -> Lengths:
     """The distribution of at least one length."""
-    ordered = sorted(lengths)
-    n = len(ordered)
-    low, median, high = (ordered[min(n - 1, int(share * n))] for share in (0.1, 0.5, 0.9))
-    return Lengths(n, sum(ordered) / n, low, median, high, ordered[-1])
+    ordered = np.sort(np.asarray(lengths))
+    low, median, high = (int(ordered[_place(share, len(ordered))]) for share in (0.1, 0.5, 0.9))
+    return Lengths(len(ordered), float(ordered.mean()), low, median, high, int(ordered[-1]))
+
+
+def _place(share: float, n: int) -> int:
+    """Where in an ordered list of n a quantile stands."""
+    return min(n - 1, int(share * n))
 
 
 def lengths_section(run: RunFiles, texts: Texts) -> Section:
@@ -121,14 +127,14 @@ def _ratio(first: Lengths, second: Lengths) -> str:
 
 def plot_lengths(lengths: Mapping[str, Sequence[int]], measured: Mapping[str, Lengths]) -> tuple[dict[str, Any], int]:
     """The distributions, and how many texts are longer than what is drawn."""
-    everything = sorted(length for one in lengths.values() for length in one)
-    most = max(everything[min(len(everything) - 1, int(DRAWN * len(everything)))], 1)
+    everything = np.sort(np.concatenate([np.asarray(one) for one in lengths.values()]))
+    most = max(int(everything[_place(DRAWN, len(everything))]), 1)
     width = max(1, -(-(most + 1) // BINS))
     bins = most // width + 1
     shares = {}
     for name, one in lengths.items():
-        counts = Counter(length // width for length in one if length <= most)
-        shares[name] = [counts[place] / len(one) for place in range(bins)]
+        counts = np.bincount(np.asarray(one) // width, minlength=bins)[:bins]
+        shares[name] = (counts / len(one)).tolist()
     top = max(share for bars in shares.values() for share in bars)
     traces: list[dict[str, Any]] = []
     for row, (name, bars) in enumerate(shares.items()):
@@ -162,4 +168,4 @@ def plot_lengths(lengths: Mapping[str, Sequence[int]], measured: Mapping[str, Le
                 "showgrid": False,
             },
         },
-    }, sum(length > most for length in everything)
+    }, int((everything >= bins * width).sum())

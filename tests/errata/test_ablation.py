@@ -137,6 +137,9 @@ def test_losses_prompts_and_teachers_are_looked_at_before_anything_runs(tmp_path
     settings = make_settings(tmp_path, {"sample.prompt": ["student", "nowhere"]})
     with pytest.raises(ConfigError, match=r"sample.prompt = nowhere: .*nowhere"):
         check_plans(plan_cells(settings))
+    settings = make_settings(tmp_path, {"train.data": {"clean": str(tmp_path / "clean")}})
+    with pytest.raises(ConfigError, match=r"train.data = clean: train.data: .* has no folder `dataset`"):
+        check_plans(plan_cells(settings))
 
 
 def test_a_large_grid_is_an_error_that_says_how_large(tmp_path: Path) -> None:
