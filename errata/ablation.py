@@ -49,8 +49,8 @@ class Done(Record):
 def ablate(settings: ErrataSettings, progress: Progress = QUIET) -> Ablation:
     """Build, train and evaluate every cell of `settings.ablate`; writes `ablation.json` after each one.
 
-    A cell that was finished with the same settings on the same pairs is not repeated. Nor is one that has both in common
-    with another cell: it shares that one's folder. Raises UsageError for bad settings before anything is run, and for
+    A cell that was finished with the same settings on the same pairs is not repeated; another cell that has both in
+    common with it shares its folder. Raises UsageError for bad settings before anything is run, and for
     data without a pair before anything is trained.
     """
     asked = greedy_alone(settings)

@@ -76,8 +76,12 @@ class LoopSettings(Settings):
 
     reference: Literal["round", "fixed"] = "round"
     """What each round's policy is tied to: the student that the `round` began with, or the `fixed` first one."""
-    past_pairs: bool = True
-    """Train on the pairs of all rounds so far; else on those of the round alone."""
+    start: Literal["round", "first"] = "round"
+    """Where each round's training begins: at the student that made the mistakes, or at the `first` one anew; its own
+    reference is then that one, too."""
+    past_pairs: bool = False
+    """Train on the pairs of all rounds so far, too. With `start: first` that is what they are for; a student that has
+    learnt from them already is driven off course by them (docs/loop.md has the numbers)."""
     patience: int = Field(default=2, ge=1)
     """Rounds in a row without a significant gain after which the loop stops; a significant fall stops it at once."""
     max_chosen_drop: float | None = Field(default=None, gt=0)

@@ -93,13 +93,14 @@ def round_settings(settings: ErrataSettings, start: Start, first: str) -> Errata
     """The settings of one round: a run below the loop's own, with its student and its share of the budget."""
     past = start.past if settings.loop.past_pairs else ()
     reference = first if settings.loop.reference == "fixed" and start.number > 1 else settings.train.reference
+    model = first if settings.loop.start == "first" else start.model
     student = settings.student if start.number == 1 else with_model(settings.student, start.model)
     return settings.model_copy(
         update={
             "name": name_of(settings, start.number),
             "student": student,
             "budget": budget_left(settings, [name_of(settings, number) for number in range(1, start.number)]),
-            "train": settings.train.model_copy(update={"model": start.model, "also": past, "reference": reference}),
+            "train": settings.train.model_copy(update={"model": model, "also": past, "reference": reference}),
         }
     )
 

@@ -52,7 +52,7 @@ def measure_rewards(
 
     `reference` is by default that of training: `train.reference`, or the model that it begins with. β is that of the
     first loss which has one. `answers` (by default the run's answers.jsonl) are those of the evaluation that calls the
-    policy `model`: what it sampled gives the KL, where divergence.py finds nothing against it. Pairs beyond `max_length`
+    policy `model`: what it sampled gives the KL, where divergence.py finds nothing against it. Pairs over `max_length`
     are left out, as in training. Raises UsageError for a missing model or pair, or a reference with another tokenizer.
     """
     from transformers.utils.logging import disable_progress_bar

@@ -35,7 +35,7 @@ def reason_to_stop(settings: LoopSettings, rounds: Sequence[Round]) -> Stop | No
     """What the rules say after the last of `rounds`."""
     last = rounds[-1]
     if last.p_value < 0.05 and last.gain.value < 0:
-        return Stop(f"round {last.number} is significantly worse than the one before ({last.conclusion})")
+        return Stop(f"round {last.number} is significantly worse than the one before: {last.conclusion.rstrip('.')}")
     drop = settings.max_chosen_drop
     if drop is not None and last.chosen_change is not None and last.chosen_change < -drop:
         return Stop(

@@ -67,20 +67,24 @@ def print_loop(loop: Loop, folder: Path) -> None:
     """The rounds in a table, and what came of all of them."""
     from rich.table import Table
 
-    from errata.evaluation_tables import interval
     from errata.ui import out
 
     table = Table(title=f"{len(loop.rounds)} of {loop.wanted} rounds", title_justify="left")
-    for column in ("round", "mistakes", "pairs", "past", "audit", "accuracy", "95% interval", "fixed", "broken", "p"):
-        table.add_column(column, justify="right")
-    if loop.rounds:
-        table.add_row("start", "", "", "", "", f"{loop.rounds[0].before:.1%}", "", "", "", "")
+    past = any(one.past_pairs for one in loop.rounds)
+    columns = ["round", "mistakes", "pairs", *["past"] * past, "accuracy (95%)", "fixed", "broken", "p"]
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    for one in loop.rounds[:1]:
+        table.add_row("start", *[""] * (2 + past), f"{one.before:.1%}")
     for one in loop.rounds:
-        audit = f"{one.audit}, cleaned" if one.cleaned else one.audit or ""
-        told = (f"{one.mistakes:,}", f"{one.pairs:,}", f"{one.past_pairs:,}", audit, f"{one.after:.1%}")
-        flips = (str(one.fixed), str(one.broken), f"{one.p_value:.2g}")
-        table.add_row(str(one.number), *told, interval(one.interval), *flips)
+        low, high = one.interval
+        accuracy = f"{one.after:.1%} ({100 * low:.1f} – {100 * high:.1f})"
+        counts = [f"{one.mistakes:,}", f"{one.pairs:,}", *[f"{one.past_pairs:,}"] * past]
+        table.add_row(str(one.number), *counts, accuracy, str(one.fixed), str(one.broken), f"{one.p_value:.2g}")
     out.print(table)
+    for one in loop.rounds:
+        if one.audit not in (None, "clean"):
+            out.print(f"Round {one.number}: the audit said {one.audit}{', and its pairs were repaired' * one.cleaned}.")
     if loop.stopped:
         out.print(f"Stopped: {loop.stopped}.", markup=False)
     if loop.total is not None:

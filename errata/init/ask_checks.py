@@ -14,7 +14,7 @@ from errata.init.questions import Asker
 from errata.init.yaml_text import as_evaluation_file
 from pipeline.checkers.base import CheckerSettings
 from pipeline.engines import endpoint
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, DataError
 from pipeline.problems import ProblemSettings
 from pipeline.select.settings import DecontaminateSettings
 
@@ -67,7 +67,7 @@ def ask_held_out(
     asker: Asker, problems: ProblemSettings, checker: CheckerSettings
 ) -> tuple[ProblemSettings | Split | None, ProblemSettings]:
     """Held-out problems, or how to set some apart, or none; and the problems, which may now keep clear of them."""
-    found = None if asker.given["--held-out"] is not None else find_held_out(problems)
+    found = None if asker.given["--held-out"] is not None else _find(asker, problems)
     offered = {found: "found beside the data"} if found else {}
     offered |= {SPLIT: "set a tenth of the problems apart, 500 at most; the file stays as it is", NONE: "not now"}
 
@@ -80,7 +80,7 @@ def ask_held_out(
     ask = "Held-out problems, or another file"
     held_out = asker.choose("--held-out", ask, offered, read, guess=guess)
     if held_out is None:
-        asker.say("No held-out problems: `errata evaluate` will need them.")
+        asker.say("No held-out problems; `errata evaluate` needs some (--held-out split sets a tenth apart).")
     elif isinstance(held_out, Split):
         told = f"{len(held_out.train):,} rows to train on, {len(held_out.held_out):,} held out"
         near = f"; {held_out.near:,} that nearly repeat a held-out one stand in neither" if held_out.near else ""
@@ -91,6 +91,14 @@ def ask_held_out(
     return held_out, problems
 
 
+def _find(asker: Asker, problems: ProblemSettings) -> str | None:
+    try:
+        return find_held_out(problems)
+    except DataError as error:  # a hub that cannot be reached; the data themselves were read
+        asker.say(Text(str(error), style="yellow"))
+        return None
+
+
 def _look_at(
     asker: Asker, problems: ProblemSettings, held_out: ProblemSettings, checker: CheckerSettings
 ) -> tuple[ProblemSettings, ProblemSettings]:
@@ -99,7 +107,9 @@ def _look_at(
     train, known = read_leniently(problems, reader), read_leniently(held_out, reader)
     asker.say(Text(f"{held_out.path}: {len(known):,} problems."))
     if bad := known.report.bad_rows:
-        asker.say(Text(f"{len(bad)} rows cannot be read and will be left out, the first: {bad[0]}", style="yellow"))
+        asker.say(
+            Text(f"Rows that cannot be read, and will be left out: {len(bad)}, the first: {bad[0]}", style="yellow")
+        )
         held_out = held_out.model_copy(update={"on_bad_row": "skip"})
     if overlap := find_overlap(train, known):
         asker.say(Text(f"Some stand in the training data: {overlap}", style="yellow"))

@@ -24,6 +24,8 @@ from pipeline.identity import check_model
 from pipeline.problems import ProblemSettings
 
 SERVER = "NAME=MODEL@ADDRESS"
+FREE = {"input_price": 0.0, "output_price": 0.0}
+"""Of a server on this machine."""
 
 
 def ask_student(asker: Asker) -> tuple[EngineSettings, str | None]:
@@ -35,6 +37,8 @@ def ask_student(asker: Asker) -> tuple[EngineSettings, str | None]:
     )
     if isinstance(student, endpoint.Settings):
         student = _with_key(asker, student, "--student-key-env")
+        if is_local(student):
+            student = make_endpoint(student.model_dump(exclude_unset=True) | FREE)
         ask = "Folder or hub id of the same model, to be trained (empty: build the pairs only)"
         return student, asker.ask("--train-model", ask, _read_model, guess="")
     if asker.given["--train-model"] is not None:
@@ -111,7 +115,7 @@ def _with_prices(asker: Asker, engine: endpoint.Settings) -> endpoint.Settings:
 
     known = "" if engine.input_price is None else f"{engine.input_price:g}/{engine.output_price:g}"
     if asker.given["--teacher-price"] is None and is_local(engine):
-        return engine
+        return make_endpoint(engine.model_dump(exclude_unset=True) | FREE)
     ask = "Your provider's price of a million tokens read/written (empty: not known)"
     prices = asker.ask("--teacher-price", ask, read, guess=known)
     if known and asker.given["--teacher-price"] is None and not asker.interactive:

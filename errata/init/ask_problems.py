@@ -17,7 +17,7 @@ from pipeline.problems import ProblemSettings, make_problem
 COLUMNS = {
     "question": "Column of the question",
     "answer": "Column of the gold answer",
-    "answer_pattern": "Pattern whose first group is the gold answer, where it stands inside a longer text (- for none)",
+    "answer_pattern": "Pattern with a group around the gold answer, inside a longer text (- for none)",
     "rationale": "Column of worked solutions (- for none)",
     "id": "Column of ids (- for none)",
 }
@@ -48,7 +48,7 @@ def ask_columns(asker: Asker, sample: Sample) -> ProblemSettings:
     rows = f"{len(sample.rows):,} rows" if sample.whole else f"its first {len(sample.rows):,} rows"
     asker.say(Text(f"{sample.path}, {rows}: {', '.join(sample.columns)}."))
     for line in sample.broken[:1]:
-        asker.say(Text(f"{len(sample.broken)} rows cannot be read, the first: {line}", style="yellow"))
+        asker.say(Text(f"Rows that cannot be read: {len(sample.broken)}, the first: {line}", style="yellow"))
     problems: ProblemSettings | None = None
     while True:
         try:

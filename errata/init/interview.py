@@ -46,7 +46,7 @@ def interview(asker: Asker, config: Path | None) -> Outcome:
     asker.say("\n[bold]5. Held-out problems[/], for the accuracy before and after")
     held_out, problems = ask_checks.ask_held_out(asker, problems, checker)
     asker.say("\n[bold]6. The run[/]")
-    guess = config.stem if config is not None else guess_name(problems.path)
+    guess = guess_name(problems.path) if config is None else _clean(config.stem) or "my-run"
     folder = asker.given["--prompts"]
     plan = Plan(
         name=asker.ask("--name", "Its name", _read_name, guess=guess),
@@ -94,8 +94,12 @@ def guess_name(path: str) -> str:
     """A name for the run from that of the data."""
     whole = Path(path)
     parts = [whole.stem if whole.is_file() else whole.name, whole.resolve().parent.name if whole.is_file() else ""]
-    plain = [re.sub(r"[^A-Za-z0-9._-]+", "-", part).strip("-._") for part in parts]
-    return next((part for part in plain if part.lower() not in GENERAL), "my-run")
+    return next((part for part in map(_clean, parts) if part.lower() not in GENERAL), "my-run")
+
+
+def _clean(text: str) -> str:
+    """What of a text may stand in a name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")
 
 
 def _solutions(sample: Sample, problems: ProblemSettings) -> list[str | None]:

@@ -14,7 +14,7 @@ from errata.config import ErrataSettings, load
 from errata.init.interview import Outcome, interview
 from errata.init.questions import Asker
 from errata.init.yaml_text import render
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, StoppedEarly
 from pipeline.problems import ProblemSettings
 from pipeline.store import write_file
 
@@ -23,7 +23,10 @@ def make(asker: Asker, arguments: argparse.Namespace) -> int:
     """Write the configuration, and try it where that is wanted. Raises ErrataError."""
     if arguments.config is not None:
         _refuse_to_overwrite(arguments.config, arguments.force)
-    outcome = interview(asker, arguments.config)
+    try:
+        outcome = interview(asker, arguments.config)
+    except KeyboardInterrupt as error:
+        raise StoppedEarly("stopped by Ctrl-C; nothing was written") from error
     file = arguments.config or Path(f"{outcome.plan.name}.yaml")
     settings = _write(asker, outcome, file, arguments.force)
     missing = _missing(settings)
@@ -33,14 +36,18 @@ def make(asker: Asker, arguments: argparse.Namespace) -> int:
     if _wants_preview(asker, arguments, missing):
         from errata.init.preview import print_preview, take_preview
 
-        preview = take_preview(settings, arguments.preview_problems)
+        try:
+            preview = take_preview(settings, arguments.preview_problems)
+        except KeyboardInterrupt as error:
+            told = f"stopped by Ctrl-C; {file} is written, and what the preview asked for is kept for the run"
+            raise StoppedEarly(told) from error
         if not asker.quiet:
             print_preview(preview)
     if asker.quiet:
         proof, split = outcome.proof, outcome.split
-        told = {"config": str(file), "gold_answers": proof.of, "read": proof.read, "missing": missing}
-        told |= {"train": len(split.train), "held_out": len(split.held_out)} if split is not None else {}
-        print(json.dumps(told | ({"preview": preview.as_json()} if preview is not None else {}), indent=1))
+        shown = {"config": str(file), "gold_answers": proof.of, "read": proof.read, "missing": missing}
+        shown |= {"train": len(split.train), "held_out": len(split.held_out)} if split is not None else {}
+        print(json.dumps(shown | ({"preview": preview.as_json()} if preview is not None else {}), indent=1))
     _say_next(asker, file, settings)
     return 0
 

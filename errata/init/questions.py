@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TypeVar
 
 from rich.console import RenderableType
@@ -49,8 +50,9 @@ class Asker:
                 raise ConfigError(f"{option} is required: {needs or question}")
             return parse(guess)
         while True:
+            typed = self._read(question, guess)
             try:
-                return parse(self._read(question, guess))
+                return parse(typed)
             except UsageError as error:
                 out.print(Text(str(error), style="red"))
 
@@ -86,12 +88,12 @@ class Asker:
             raise _end() from error
 
     def _read(self, question: str, guess: str | None) -> str:
+        default: str = ... if guess is None else guess  # type: ignore[assignment]  # rich's sign for none
         try:
-            if guess is None:
-                return Prompt.ask(Text(question), console=out).strip()
-            return Prompt.ask(Text(question), default=guess, show_default=bool(guess), console=out).strip()
+            typed = Prompt.ask(Text(question), default=default, show_default=bool(guess), console=out).strip()
         except EOFError as error:
             raise _end() from error
+        return str(Path(typed).expanduser()) if typed.startswith("~/") else typed
 
 
 def _end() -> ConfigError:

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from errata.init.models import PRESETS, RUNS, is_local
+from errata.init.models import PRESETS, RUNS
 from errata.init.plan import Plan
 from errata.init.proof import ABOUT, ASKS
 from pipeline.checkers.base import CheckerSettings
@@ -32,7 +32,7 @@ MEANT: Mapping[str, str] = {
     "on_bad_row": "rows that cannot be read are left out, and counted",
     "decontaminate": "leaves out what shares 13 words with these",
     "api_key_env": "the name of a variable; keys are never written anywhere",
-    "input_price": "of a million tokens: your provider's",
+    "input_price": "of a million tokens: your provider's; 0 for a server of your own",
 }
 """Comments of lines, by key."""
 
@@ -186,6 +186,7 @@ def alternatives(text: str) -> list[str]:
 
 
 def is_priced(plan: Plan) -> bool:
-    """Whether the cost of every request is known, so that it can be limited."""
+    """Whether requests cost something, and it is known how much, so that it can be limited."""
     asked = [engine for engine in (plan.student, *plan.teachers.values()) if isinstance(engine, endpoint.Settings)]
-    return bool(asked) and all((e.input_price is not None and e.output_price is not None) or is_local(e) for e in asked)
+    prices = [(engine.input_price, engine.output_price) for engine in asked]
+    return all(None not in pair for pair in prices) and any(price for pair in prices for price in pair)

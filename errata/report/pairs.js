@@ -175,6 +175,7 @@
   let open = -1;
   let pushed = false; // whether going back closes it
   let led = false; // whether the address closes it
+  let leaving = false; // whether a reader closes it; until that is done, addresses are not followed
   let next = false; // whether a search comes next
   const address = (row) => `#pair-${encodeURIComponent(list.id[row])}`;
   function named() {
@@ -182,7 +183,10 @@
     try { return place.get(decodeURIComponent(location.hash.slice(6))) ?? -1; } catch { return -1; }
   }
 
+  function shut() { leaving = true; open = -1; dialog.close(); }
+
   async function follow() {
+    if (leaving) return;
     const row = named();
     open = row;
     if (row < 0) { if (dialog.open) { led = true; dialog.close(); } return; }
@@ -209,7 +213,7 @@
     on.disabled = at === view.length - 1;
     const margin = list.margin[row] === null ? "" : make("span", { className: "soft", textContent: `reward margin ${signed(list.margin[row])}` });
     const where = make("span", { className: "soft at", textContent: `${many(at + 1)} of ${many(view.length)}` });
-    return make("div", { className: "bar-line" }, back, where, on, became(row, "dropped: "), margin, button("✕", "Close (Esc)", () => dialog.close()));
+    return make("div", { className: "bar-line" }, back, where, on, became(row, "dropped: "), margin, button("✕", "Close (Esc)", shut));
   }
 
   function move(step) {
@@ -227,9 +231,9 @@
   }
 
   dialog.addEventListener("close", () => {
-    if (dialog.open) return; // again, since
     const followed = led;
-    led = false;
+    led = leaving = false;
+    if (dialog.open) return; // again, since
     dialog.replaceChildren();
     if (next) search.focus(); else focus(place.get(dialog.dataset.row));
     next = false;
@@ -238,7 +242,8 @@
     pushed = false;
   });
   rows.addEventListener("click", (event) => { pushed ||= !(event.ctrlKey || event.metaKey || event.shiftKey); });
-  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  dialog.addEventListener("cancel", (event) => { event.preventDefault(); shut(); });
+  dialog.addEventListener("click", (event) => { if (event.target === dialog) shut(); });
   addEventListener("hashchange", follow);
 
   const typing = (target) => target.matches("input, select, textarea");
@@ -247,7 +252,10 @@
     const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
     if (event.key === "/") {
       event.preventDefault();
-      if (dialog.open) { next = true; dialog.close(); } else search.focus();
+      if (dialog.open) { next = true; shut(); } else search.focus();
+    } else if (event.key === "Escape" && dialog.open) {
+      event.preventDefault();
+      shut();
     } else if (dialog.open && (step || event.key === "ArrowRight" || event.key === "ArrowLeft")) {
       event.preventDefault();
       move(step || (event.key === "ArrowRight" ? 1 : -1));

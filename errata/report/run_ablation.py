@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from errata.ablation_effects import Effect, effects
+from errata.audit_tables import visible
 from errata.records import Ablation, Cell
 from errata.report.figures import Series
 from errata.report.page import Section
@@ -14,7 +15,6 @@ from errata.report.run_wording import (
     count,
     counted,
     duration,
-    number,
     percent_between,
     points,
     points_between,
@@ -112,7 +112,7 @@ def _effect_grid(axis: str, told: list[Effect], found: Ablation) -> Grid:
 
 def _cell_table(ranked: list[Cell], found: Ablation) -> Table:
     axes = list(found.axes)
-    names = {axis: axis_name(axis, found) for axis in axes}
+    names = {axis: visible(axis_name(axis, found)) for axis in axes}
     columns = [*names.values(), "accuracy", "95% interval", "gain", "bounds", "p", "fixed", "broken", "pairs", "time"]
     rows: list[list[TableCell]] = []
     for cell in ranked:

@@ -91,7 +91,7 @@ def numbers(found: Contents) -> dict[str, Any]:
             {"rung": rung, "teacher": teacher, "gold_visible": visible, "pairs": n}
             for (rung, teacher, visible), n in found.texts.writers.most_common()
         ],
-        "doubts": asdict(found.doubts),
+        "doubts": _doubts(found.doubts),
     }
     if s is not None:
         flow = trace_flow(s)
@@ -103,6 +103,12 @@ def numbers(found: Contents) -> dict[str, Any]:
 
 def _dump(record: BaseModel | None) -> Any:
     return None if record is None else record.model_dump(mode="json")
+
+
+def _doubts(doubts: Doubts) -> dict[str, Any]:
+    rows = ("dropped", "refused", "objected", "undecided")
+    told: dict[str, Any] = {name: [asdict(row) for row in getattr(doubts, name)] for name in rows}
+    return told | {"flagged": doubts.flagged, "reasons": doubts.reasons, "left_out": doubts.left_out}
 
 
 def _tree(node: Node) -> dict[str, Any]:

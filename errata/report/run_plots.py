@@ -91,7 +91,7 @@ def plot_forest(series: Sequence[Series], axis: Axis) -> dict[str, Any]:
         "layout": {
             "height": (108 if len(series) > 1 else 76) + (18 * len(series) + 20) * len(rows),
             "showlegend": len(series) > 1,
-            "xaxis": {"range": shown, "tickformat": axis.format, "title": {"text": axis.title}},
+            "xaxis": {"range": shown, "tickformat": axis.format, "title": {"text": as_label(axis.title)}},
             "yaxis": {
                 "range": [len(rows) - 0.5, -0.5],
                 "tickvals": list(range(len(rows))),
@@ -128,7 +128,7 @@ def plot_curves(
         traces.append(trace)
     ends = [y for curve in curves for y in curve.y if y is not None]
     ends += [end for curve in curves for pair in curve.spread for end in pair]
-    xaxis: dict[str, Any] = {"title": {"text": across}}
+    xaxis: dict[str, Any] = {"title": {"text": as_label(across)}}
     if ticks is not None:
         xaxis |= {
             "tickvals": list(ticks),
@@ -141,7 +141,7 @@ def plot_curves(
             "height": height,
             "showlegend": len(curves) > 1,
             "xaxis": xaxis,
-            "yaxis": {"range": _range(ends, axis), "tickformat": axis.format, "title": {"text": axis.title}},
+            "yaxis": {"range": _range(ends, axis), "tickformat": axis.format, "title": {"text": as_label(axis.title)}},
             "shapes": [] if axis.mark is None else [mark_line(y=axis.mark)],
             "margin": {"l": 8, "r": 12, "t": 8, "b": 40},
         },

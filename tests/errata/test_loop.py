@@ -94,7 +94,7 @@ def test_three_rounds_mend_the_student_and_a_kill_in_the_second_changes_nothing(
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_finished_loop_is_not_repeated_and_more_rounds_go_on_from_it(tmp_path: Path) -> None:
-    path = write_loop(tmp_path, 200, 60, train={"epochs": 1}, loop={"patience": 5})
+    path = write_loop(tmp_path, 200, 60, train={"epochs": 1}, loop={"patience": 5, "past_pairs": True})
     first = loop(path, 1)
     policy = tmp_path / "runs" / "looped" / "round-1" / "policy" / "training.json"
     written = policy.stat().st_mtime_ns

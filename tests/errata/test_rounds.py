@@ -94,7 +94,7 @@ def make_settings(tmp_path: Path, student_dir: Path, **sections: object) -> Erra
 
 
 def test_each_round_is_a_run_below_the_loops_with_the_student_before_it(tmp_path: Path, student_dir: Path) -> None:
-    settings = make_settings(tmp_path, student_dir)
+    settings = make_settings(tmp_path, student_dir, loop={"past_pairs": True})
     past = (tmp_path / "looped" / "round-1",)
     own = round_settings(settings, Start(2, str(tmp_path / "policy"), "round-1/policy", past), str(student_dir))
     assert own.run_dir == tmp_path / "looped" / "round-2"
@@ -105,6 +105,10 @@ def test_each_round_is_a_run_below_the_loops_with_the_student_before_it(tmp_path
     fixed = settings.model_copy(update={"loop": LoopSettings(reference="fixed", past_pairs=False)})
     own = round_settings(fixed, Start(2, str(tmp_path / "policy"), "round-1/policy", past), str(student_dir))
     assert (own.train.reference, own.train.also) == (str(student_dir), ())
+    anew = settings.model_copy(update={"loop": LoopSettings(start="first", past_pairs=True)})
+    own = round_settings(anew, Start(2, str(tmp_path / "policy"), "round-1/policy", past), str(student_dir))
+    assert (own.train.model, own.train.also) == (str(student_dir), past)
+    assert str(own.student.model) == str(tmp_path / "policy"), "the mistakes are still the new student's"
 
 
 def test_the_budget_is_that_of_all_rounds_together(tmp_path: Path, student_dir: Path) -> None:

@@ -17,7 +17,7 @@ URL = "http://127.0.0.1:8000/v1"
 
 
 def test_a_folder_a_hub_id_and_a_server_are_told_apart(student_dir: Path) -> None:
-    assert models.make_student(str(student_dir)).engine == "transformers"  # type: ignore[attr-defined]
+    assert models.make_student(str(student_dir)).engine == models.guess_engine()  # type: ignore[attr-defined]
     assert models.make_student("Qwen/Qwen3-1.7B", "vllm").local_model == "Qwen/Qwen3-1.7B"
     served = models.make_student(f"org/m:latest@{URL}", key="MY_KEY")
     assert served == endpoint.Settings(base_url=URL, model="org/m:latest", api_key_env="MY_KEY")

@@ -116,8 +116,15 @@ def test_every_combination_is_read_back_as_it_was_decided(
     assert read.train.learning_rate == plan.learning_rate
 
 
-@pytest.mark.parametrize("teacher", ["none", "reference", "deepseek", f"mine=m@{URL}"])
-@pytest.mark.parametrize("student", [f"{STUDENT} transformers", f"m@{URL}", "Qwen/Qwen3-1.7B vllm"])
+@pytest.mark.parametrize(
+    ("teacher", "student"),
+    [
+        ("none", f"{STUDENT} transformers"),
+        ("reference", f"m@{URL}"),
+        ("deepseek", "Qwen/Qwen3-1.7B vllm"),
+        (f"mine=m@{URL}", f"{STUDENT} transformers"),
+    ],
+)
 def test_every_alternative_can_take_the_place_of_what_stands_there(
     tmp_path: Path, keys: None, teacher: str, student: str
 ) -> None:

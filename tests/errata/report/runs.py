@@ -29,6 +29,7 @@ HOSTILE = (
 )
 """What a model may write."""
 
+SYLLABLES = "ba do fe gu hi ka lo mi nu po ra se ti va wo xy za be du fi go ha ke li mo".split()
 NAMES = "pears shells cards coins books pens boxes bags marbles stamps".split()
 
 
@@ -37,7 +38,8 @@ def make_solution(rng: random.Random, lines: int) -> str:
     told = []
     for _ in range(lines):
         a, b, name = rng.randint(2, 99), rng.randint(2, 99), rng.choice(NAMES)
-        told.append(f"There are {a} + {b} = {a + b} {name} after that.")
+        rest = " ".join(f"{rng.choice(SYLLABLES)}{rng.choice(SYLLABLES)}" for _ in range(3))
+        told.append(f"So {a} + {b} = {a + b} {name} {rest}.")
     return "\n".join([*told, f"#### {rng.randint(2, 999)}"])
 
 
@@ -87,7 +89,7 @@ def make_run(folder: Path, pairs: int, *, lines: int = 28, credited: int = 0, te
             )
             for at, (name, best, grade) in enumerate(tries)
         ]
-        dropped = () if won else (Finding(rule="uncorrected", action="drop", reason=chosen),)
+        dropped = () if won else (Finding(rule="uncorrected", action="drop", reason=chosen[:99]),)
         how = {"correction_id": corrections[-1].id, "rung": rung, "teacher": f"teacher-{number % 2}"}
         pair = Pair(
             **{"id": content_id(mistake), "problem_id": attempt.problem_id, "mistake_id": mistake, "settings": "s3"},
@@ -98,10 +100,10 @@ def make_run(folder: Path, pairs: int, *, lines: int = 28, credited: int = 0, te
         attempts.append(attempt)
         made.append(pair)
         if number % 5 == 1:
-            told = Finding(rule="leak", action="drop", reason=rejected, span=(0, 9), score=0.5)
+            told = Finding(rule="leak", action="drop", reason=rejected[:99], span=(0, 9), score=0.5)
             findings.append({"pair_id": pair.id, **told.model_dump(exclude_none=True)})
         if number % 5 == 2:
-            selection.append({"pair_id": pair.id, "rule": "near_duplicate", "action": "drop", "reason": rejected})
+            selection.append({"pair_id": pair.id, "rule": "near_duplicate", "action": "drop", "reason": rejected[:99]})
         if number % 5 == 3:
             told = Finding(rule="length_ratio", action="flag", reason="long", span=(3, 8))
             findings.append({"pair_id": pair.id, **told.model_dump(exclude_none=True)})
