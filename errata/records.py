@@ -92,6 +92,7 @@ class Round(Record):
     cost: float
     """Of this round, in the currency of the prices."""
     seconds: float
+    """Of the call that finished it; what earlier calls had done is not in it."""
     conclusion: str
 
 

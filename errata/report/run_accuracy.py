@@ -38,7 +38,7 @@ def accuracy_section(run: RunFiles) -> Section:
     figures = {"run-accuracy-plot": plot_accuracy(found)}
     if found.held_out.changes:
         figures["run-gain-plot"] = plot_gains(found)
-    if any(score.pass_at for score in found.held_out.scores.values()):
+    if any(len(score.pass_at) > 1 for score in found.held_out.scores.values()):
         figures["run-pass-plot"] = plot_samples(found)
     columns = list(dict.fromkeys(name for score in found.held_out.scores.values() for name in score.slices))
     for place, column in enumerate(columns):

@@ -38,7 +38,7 @@ class Reading:
     color: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class Headline:
     """What the first screen says. `tone`: `good`, `bad`, `open` (not to be told) or `none` (not measured)."""
 
@@ -99,7 +99,7 @@ def run_headline(run: RunFiles | None) -> Headline:
     told.tiles.append(
         Tile("Did it work?", points(change.gain.value), tone, f"{percent(before.accuracy)} → {percent(after.accuracy)}")
     )
-    told.tiles.append(_real_tile(change.significant, change.p_value, change.gain.interval, change.fixed, change.broken))
+    told.tiles.append(_real_tile(tone, change.p_value, change.gain.interval, change.fixed, change.broken))
     return told
 
 
@@ -119,7 +119,7 @@ def loop_headline(loop: Loop) -> Headline:
     told = Headline(tone, verdict, sentence, tuple(strip))
     told.tiles.append(Tile("Did it work?", points(gain), tone, f"{percent(first.before)} → {percent(best.after)}"))
     if total is not None:
-        told.tiles.append(_real_tile(total.significant, total.p_value, total.gain.interval, total.fixed, total.broken))
+        told.tiles.append(_real_tile(tone, total.p_value, total.gain.interval, total.fixed, total.broken))
     return told
 
 
@@ -135,7 +135,7 @@ def ablation_headline(found: Ablation) -> Headline:
     told = Headline(tone, verdict, sentence, strip)
     more = f"{percent(found.before)} → {percent(best.accuracy)}, the best cell"
     told.tiles.append(Tile("Did it work?", points(best.gain.value), tone, more))
-    told.tiles.append(_real_tile(best.p_value < 0.05, best.p_value, best.gain.interval, best.fixed, best.broken))
+    told.tiles.append(_real_tile(tone, best.p_value, best.gain.interval, best.fixed, best.broken))
     return told
 
 
@@ -145,20 +145,20 @@ def _tone(*, significant: bool, gain: float) -> tuple[str, str]:
     return ("good", "better") if gain > 0 else ("bad", "worse")
 
 
-def _real_tile(significant: bool, p: float, interval: Interval, fixed: int, broken: int) -> Tile:
-    answer = "yes" if significant else "cannot be told"
+def _real_tile(tone: str, p: float, interval: Interval, fixed: int, broken: int) -> Tile:
+    answer = "yes" if tone != "open" else "cannot be told"
     more = f"{points_between(interval)} points, 95%; {count(fixed)} fixed, {count(broken)} broken, {p_said(p)}"
-    return Tile("Is it real?", answer, "good" if significant else "open", more)
+    return Tile("Is it real?", answer, tone, more)
 
 
 def _clean_tile(run: RunFiles) -> Tile:
     question = "Are the data clean?"
     if run.summary is None:
-        return Tile(question, "not built", "none", f"{run.command('build')} goes on")
+        return Tile(question, "not built", "none", f"`{run.command('build')}` goes on")
     told = contamination(run.summary)
     rest = "" if told["scored"] else f" About {told['share']} of the rejected may be right."
     if run.audit is None:
-        return Tile(question, "not audited", "none", f"{run.command('build')} or `errata audit` does.{rest}")
+        return Tile(question, "not audited", "none", f"`errata audit {run.path}` does.{rest}")
     tone = {"clean": "good", "marker": "bad", "diffuse": "bad", "underpowered": "open"}[run.audit.verdict]
     return Tile(question, run.audit.verdict, tone, HEADLINES[run.audit.verdict] + rest)
 
@@ -206,4 +206,5 @@ def _facts(run: RunFiles) -> list[tuple[str, str, str]]:
 def _engine(told: Any) -> tuple[str, str]:
     if not isinstance(told, Mapping):
         return "unknown", ""
-    return model_name(told), str(told.get("engine", ""))
+    name, engine = model_name(told), str(told.get("engine", ""))
+    return name, engine if engine != name else ""

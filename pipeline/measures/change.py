@@ -57,7 +57,8 @@ def _conclude(name: str, gain: Estimate, fixed: int, broken: int, p_value: float
     counts = f"{fixed} fixed, {broken} broken (p = {p_value:.2g})"
     low, high = (f"{100 * end:+.1f}" for end in gain.interval)
     if p_value >= LEVEL:
-        said = f"No significant change of `{name}`: {counts}; the gain is {100 * gain.value:+.1f} points ({low} to {high})."
+        points = f"{100 * gain.value:+.1f} points ({low} to {high})"
+        said = f"No significant change of `{name}`: {counts}; the gain is {points}."
     else:
         direction = "better" if gain.value > 0 else "worse"
         said = f"`{name}` is {direction} by {100 * abs(gain.value):.1f} points ({low} to {high}): {counts}."
