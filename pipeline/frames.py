@@ -45,9 +45,8 @@ def load_run(path: str | Path, *, stale: bool = False) -> Run:
     told = folder / "summary.json"
     summary = json.loads(told.read_text(encoding="utf-8")) if told.is_file() else {}
     current = {} if stale else summary.get("settings", {})
-    selection = folder / "selection.jsonl"
-    lines = selection.read_text(encoding="utf-8").splitlines() if selection.is_file() else []
-    left = {told["pair_id"]: told["rule"] for told in map(json.loads, lines)}
+    found = (told for told in read_lines(folder / "findings.jsonl") if told["action"] == "drop")
+    left = {told["pair_id"]: told["rule"] for told in (*read_lines(folder / "selection.jsonl"), *found)}
 
     def frame(name: str, model: Any, spread: Any, *further: str) -> pd.DataFrame:
         records = {record.id: record for _, record in scan_journal(folder / f"{name}.jsonl", model)}
@@ -60,6 +59,20 @@ def load_run(path: str | Path, *, stale: bool = False) -> Run:
     if len(corrections):  # a try that won in an interrupted call may have been overtaken since
         corrections["won"] &= corrections.id.isin(pairs.correction_id)
     return Run(folder, summary, frame("attempts", Attempt, _spread_written), corrections, pairs)
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a file that may not be there. Raises DataError for one that is not JSON."""
+    if not path.is_file():
+        return []
+    told = []
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                told.append(json.loads(line))
+            except ValueError as error:
+                raise DataError(path, f"is not JSON ({error}); `errata build` writes it anew", line=number) from error
+    return told
 
 
 def _spread_written(record: Attempt | Correction) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copyfile(tmp_path / "train.jsonl", tmp_path / name)
     for name in ("my-student", "runs/my-run/policy"):
         shutil.copytree(ROOT / "errata" / "demo" / "student", tmp_path / name)
-    for name in set(re.findall(r"[A-Z]+_KEY", " ".join(block.text for block in SETTINGS))):
+    for name in set(re.findall(r"[A-Z][A-Z_]*_KEY", " ".join(block.text for block in SETTINGS))):
         monkeypatch.setenv(name, "x")
     there = tmp_path / "packages" / "vllm-0.dist-info"
     there.mkdir(parents=True)
@@ -132,7 +132,7 @@ def test_printed_settings_load(block: Block, files: Path) -> None:
     """A whole file as it stands; a fragment with a base for what it leaves out. Nothing is asked."""
     sections = yaml.safe_load(block.text)
     whole = "name" in sections
-    used = set(re.findall(r"teacher: (\w+)", block.text)) - set(sections.get("teachers", {}))
+    used = set(re.findall(r"(?:teacher|restyle): (\w+)", block.text)) - set(sections.get("teachers", {}))
     teachers = {"teachers": dict.fromkeys(sorted(used), SERVER)} if used else {}
     file = files / "settings.yaml"
     file.write_text(block.text if whole else yaml.safe_dump(BASE | teachers | sections, allow_unicode=True))
@@ -158,6 +158,13 @@ def test_printed_json_is_json() -> None:
     for block in all_blocks("json"):
         if "…" not in block.text:
             json.loads(block.text)
+
+
+def test_the_figures_of_memory_are_what_their_formula_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = read_blocks(ROOT / "docs" / "gpu.md")
+    at = next(number for number, block in enumerate(blocks) if block.kind == "python")
+    exec(blocks[at].text, {})
+    assert capsys.readouterr().out == blocks[at + 1].text
 
 
 # --- commands ---

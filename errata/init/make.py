@@ -106,6 +106,7 @@ def _say_next(asker: Asker, file: Path, settings: ErrataSettings) -> None:
     steps[f"errata train {name}"] = "trains the student on them"
     if settings.evaluate is not None:
         steps[f"errata evaluate {name}"] = "held-out accuracy, before and after"
+    steps[f"errata report {shlex.quote(str(settings.run_dir))}"] = "one page with all of it, and every pair"
     width = max(map(len, steps))
     asker.say("\n[bold]Next[/]")
     for step, meaning in steps.items():

@@ -124,7 +124,14 @@ const errata = (() => {
 
   document.querySelectorAll("[data-table]").forEach(tabulate);
   const figures = [...document.querySelectorAll("[data-figure]")];
-  const paint = () => Promise.all(figures.map(draw));
+  // A figure that cannot be drawn says so, and the rest of the page goes on.
+  async function attempt(element) {
+    try { await draw(element); } catch (error) {
+      console.error(element.dataset.figure, error);
+      element.textContent = "This plot could not be drawn.";
+    }
+  }
+  const paint = () => Promise.all(figures.map(attempt));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
   paint().then(() => { document.documentElement.dataset.ready = "yes"; });
   return { read, color, make, written };

@@ -30,13 +30,13 @@
     const all = new Array(count);
     const groups = new Map();
     list.places.forEach(([chunk], row) => groups.has(chunk) ? groups.get(chunk).push(row) : groups.set(chunk, [row]));
-    for (const [chunk, members] of groups) {
+    await Promise.all(Array.from(groups, async ([chunk, members]) => {
       const opened = await texts(chunk);
       for (const row of members) {
         const [turns, rejected, chosen] = opened[list.places[row][1]];
         all[row] = [...turns.map(([, content]) => content), rejected, chosen ?? "", list.read[row], list.id[row]].join("\n").toLowerCase();
       }
-    }
+    }));
     return all;
   })());
   (window.requestIdleCallback || setTimeout)(() => prepare().catch(complain));

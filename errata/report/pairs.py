@@ -28,7 +28,7 @@ FACETS = {
     "dropped": "Dropped by",
 }
 SCRIPTS = ("pairs_chunks.js", "pairs_paint.js", "pairs_open.js", "pairs.js")
-MOST_CHARACTERS = 16_000_000
+MOST_CHARACTERS = 14_000_000
 """Of compressed texts and details; with plotly and a page's other parts this stays below 25 MB."""
 
 

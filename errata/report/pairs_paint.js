@@ -46,9 +46,10 @@
   }
 
   const STRONGEST = 72; // percent of color; text stays readable on it
+  const BEND = 0.6; // small values get more color than their share, as on the scale of the style sheet
   const tint = (value, most) => ({
     name: "token " + (value >= 0 ? "raised" : "lowered"),
-    shade: Math.round(STRONGEST * Math.min(1, Math.abs(value) / most)),
+    shade: Math.round(STRONGEST * Math.min(1, Math.abs(value) / most) ** BEND),
   });
 
   // A mark for each token that has width.

@@ -84,7 +84,8 @@ def make_details(shown: ShownPair) -> dict[str, Any]:
         "gold": None if pair.answer is None else visible(pair.answer),
         "grades": [_grade(shown.rejected_grade, pair.rejected_answer), _grade(shown.chosen_grade, None)],
         "findings": [
-            [visible(f.rule), f.action, visible(f.reason), f.span and chosen.flat([f.span]), f.score] for f in shown.findings
+            [visible(f.rule), f.action, visible(f.reason), f.span and chosen.flat([f.span]), f.score]
+            for f in shown.findings
         ],
         "facts": [[name, visible(value)] for name, value in _facts(shown)],
         "tries": [_try(made, pair) for made in shown.tries],

@@ -15,7 +15,7 @@ from errata.report.tables import Cell, Facet, Table
 from errata.report.wording import percent, shorten
 from pipeline.summary import Summary
 
-LONGEST = 2_000
+LONGEST = 600
 """Characters of a text in a table; the journals have all."""
 SOURCES = {
     "assumed": "assumed, since nothing was measured",

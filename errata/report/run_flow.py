@@ -167,8 +167,10 @@ def flow_section(run: RunFiles) -> Section:
         "views": [(name, count(n)) for name, n in s.views.items()] if set(s.views) - {"direct"} else [],
         "confirming": count(s.confirming),
     }
+    figures = {"run-flow-plot": plot_flow(flow)} if s.attempts else {}
+    told["drawn"] = bool(figures)
     body = fill("run_flow.html.jinja", "flow", told)
-    return Section("run-flow", title, "Flow", body, {"run-flow-plot": plot_flow(flow)}, styles=("run.css",))
+    return Section("run-flow", title, "Flow", body, figures, styles=("run.css",))
 
 
 def _sentence(s: Summary) -> str:

@@ -8,14 +8,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
+from errata.config import load
 from errata.demo import story
+from errata.loop import run_loop
 from errata.records import Loop
+from pipeline.run import Progress
 
 ABLE = 1.0
 """Greedy accuracy of the student before its misconceptions were planted (errata/demo/student/training.json)."""
@@ -109,3 +115,54 @@ def test_a_finished_loop_is_not_repeated_and_more_rounds_go_on_from_it(tmp_path:
     fixed = json.loads((tmp_path / "runs" / "looped" / "loop.json").read_text())
     assert fixed["reference"] == "fixed"
     assert "3 of 3 rounds" in out
+
+
+class Onlooker(Progress):
+    """Counts servers of vLLM that are alive, by what goes on meanwhile."""
+
+    def __init__(self) -> None:
+        self.alive: dict[str, int] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        servers = [p for p in psutil.Process().children(recursive=True) if "vllm" in " ".join(command_of(p))]
+        self.alive[stage] = max(self.alive.get(stage, 0), len(servers))
+
+    @contextmanager
+    def bars(self) -> Iterator[Progress]:
+        yield self
+
+    def say(self, line: str) -> None:
+        """Nothing is shown."""
+
+
+def command_of(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_served_student_gives_its_memory_to_training_and_takes_it_back(tmp_path: Path) -> None:
+    python = Path(__file__).parents[2] / ".venv-vllm" / "bin" / "python"
+    if not python.is_file():
+        pytest.skip("no environment with vLLM: make vllm")
+    path = write_loop(tmp_path, 60, 20, correct={"rungs": [{"rung": "reference"}]})
+    served = {
+        "engine": "vllm",
+        "model": str(story.HERE / "student"),
+        "python": str(python),
+        "max_model_len": 384,
+        "dtype": "float32",
+        "extra_args": ["--enforce-eager"],
+        "environment": {"VLLM_CPU_KVCACHE_SPACE": "1"},
+    }
+    told = yaml.safe_load(path.read_text()) | {"student": served, "teachers": {}, "audit": None}
+    path.write_text(yaml.safe_dump(told))
+    onlooker = Onlooker()
+    made = run_loop(load(path, []), 2, onlooker)
+    assert [one.student for one in made.rounds] == [str(story.HERE / "student"), "round-1/policy"]
+    assert onlooker.alive["problems"] > 0
+    assert onlooker.alive["evaluate after"] > 0
+    assert onlooker.alive["train"] == onlooker.alive["rewards"] == 0

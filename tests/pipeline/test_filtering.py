@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import pipeline
 from pipeline.auditing import every_filter
 from pipeline.export import make_row
 from pipeline.filtering import CONTROL_READ, look_at, make_looks, read_texts, texts_of_pair, texts_of_preference
@@ -93,6 +94,9 @@ def test_leaks_are_dropped_from_the_data_set_and_every_finding_is_written(tmp_pa
         assert (finding.action == "drop") == (finding.rule == "leak")
         if finding.span:
             assert "student" in pair["chosen"][slice(*finding.span)].lower()
+    frame = pipeline.load_run(run).pairs
+    assert (frame.dropped_by == "leak").sum() == 8
+    assert frame.kept.sum() == summary["kept"]
     assert {pair["dropped_by"] for pair in pairs.values() if "dropped_by" in pair} <= {None}, "the journal keeps them"
 
 

@@ -13,6 +13,7 @@ from pipeline.edits import WORDS
 from pipeline.export import export_pairs
 from pipeline.selecting import Placed
 from pipeline.store import write_file
+from pipeline.summary import Summary
 from pipeline.types import Attempt, Completion, Correction, Finding, Grade, Message, Pair, Record, content_id
 
 HOSTILE = (
@@ -115,7 +116,12 @@ def make_run(folder: Path, pairs: int, *, lines: int = 28, credited: int = 0, te
     for name, told_of in {"findings": findings, "selection": selection}.items():
         write_file(folder / f"{name}.jsonl", "".join(json.dumps(line) + "\n" for line in told_of))
     settings = {"attempts": "s1", "corrections": "s2", "pairs": "s3"}
-    write_file(folder / "summary.json", json.dumps({"settings": settings}))
+    counts = Summary(
+        problems=(pairs + 1) // 2, attempts=pairs, wrong=pairs, mistakes=pairs, pairs=pairs, settings=settings
+    )
+    dropped_by = {"uncorrected": pairs // 5, "leak": pairs // 5, "near_duplicate": pairs // 5}
+    counts = counts.model_copy(update={"dropped": dropped_by, "kept": pairs - sum(dropped_by.values())})
+    write_file(folder / "summary.json", counts.model_dump_json())
     kept = [(pair, Placed([], 0.5, None)) for number, pair in enumerate(made) if number % 5 > 2]
     export_pairs(kept, folder / "dataset", ExportSettings(validation_share=0.2), ())
     return folder

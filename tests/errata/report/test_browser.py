@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import Markup
 
 from errata.report.audit_page import write_audit_page
+from errata.report.page import Section, write_page
+from errata.report.tables import Table
 from pipeline.clean import Cleaned
 from pipeline.shortcuts.records import Audit
 
@@ -78,6 +81,18 @@ def test_many_findings_are_shown_some_at_a_time(browser: Any, tmp_path: Path, be
     assert browser.run(f"{table}.querySelector('.count').innerText") == "20 of 5,000 shown, 5,000 in all"
     browser.run(f"{table}.querySelector('.more').click()")
     assert browser.run(f"{table}.querySelectorAll('tbody tr').length") == 40
+
+
+def test_a_figure_that_cannot_be_drawn_says_so_and_the_rest_stands(browser: Any, tmp_path: Path) -> None:
+    good = {"data": [{"x": [1], "y": [1]}], "layout": {"xaxis": {}, "yaxis": {}}}
+    body = Markup("<div data-figure=bad></div><div data-figure=good></div><div data-table=rows></div>")
+    section = Section("a", "A", "A", body, {"bad": {"data": []}, "good": good}, {"rows": Table(("x",), [("here",)])})
+    write_page(tmp_path / "page.html", "t", [section])
+    browser.open(tmp_path / "page.html")
+    assert browser.run("document.querySelector('[data-figure=bad]').innerText") == "This plot could not be drawn."
+    assert browser.run("document.querySelectorAll('[data-figure=good] svg').length") > 0
+    assert browser.run("document.querySelector('tbody').innerText") == "here"
+    assert len(browser.errors) == 1
 
 
 @pytest.mark.parametrize("width", [1280, 390])
