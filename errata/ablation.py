@@ -1,6 +1,7 @@
 """A grid of settings over one source of attempts: each combination is trained and asked the same held-out problems.
 
-    RUN/ablation.json                   the cells that are done
+    RUN/ablation.json                   the cells of the last grid that are done
+    RUN/ablation/grids/                 the same of every grid
     RUN/ablation/DATA/                  one run for each combination of the values that change the data
     RUN/ablation/DATA/CELL/             one for each that changes the training; cell.json is written last
 
@@ -17,9 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from errata.ablation_cells import Plan, check_plans, describe, plan_cells
+from errata.ablation_results import DONE, Done, read_done, write_result
 from errata.config import ErrataSettings
 from errata.records import Ablation, Cell
 from errata.training import read_splits, student_model, train
@@ -30,20 +30,11 @@ from pipeline.identity import file_hash, model_identity
 from pipeline.prompts import Prompts
 from pipeline.run import QUIET, Progress, build, dump_settings
 from pipeline.store import write_file
-from pipeline.types import Record, content_id
+from pipeline.types import content_id
 
 log = logging.getLogger(__name__)
-RESULT = "ablation.json"
-DONE = "cell.json"
-
-
-class Done(Record):
-    """`cell.json`: a finished cell, with a hash of all that it depends on."""
-
-    fingerprint: str
-    n: int
-    before: float
-    cell: Cell
+Models = tuple[str, str | None]
+"""Identities of the model that a cell trains and of its reference."""
 
 
 def ablate(settings: ErrataSettings, progress: Progress = QUIET) -> Ablation:
@@ -56,14 +47,15 @@ def ablate(settings: ErrataSettings, progress: Progress = QUIET) -> Ablation:
     asked = greedy_alone(settings)
     plans = plan_cells(settings)
     check_plans(plans)
+    check_measured(asked, plans)
+    models = identify(plans)
     for run in {plan.data.name: plan.data for plan in plans if plan.data is not None}.values():
         asyncio.run(build(run, progress))
-    keys = fingerprints(settings, plans)
-    done = [read_done(plan, key) for plan, key in zip(plans, keys, strict=True)]
+    keys = fingerprints(asked, plans, models)
+    keep = settings.ablate.keep_policies
+    done = [read_done(plan, key, keep) for plan, key in zip(plans, keys, strict=True)]
     if any(done):
-        write_result(settings, done)
-    else:
-        (settings.run_dir / RESULT).unlink(missing_ok=True)
+        write_result(settings, keys, done)
     progress("cells", sum(one is not None for one in done), len(plans))
     for number, plan in enumerate(plans):
         if done[number] is None:
@@ -73,9 +65,9 @@ def ablate(settings: ErrataSettings, progress: Progress = QUIET) -> Ablation:
                 done[number] = alike.model_copy(update={"cell": cell})
             else:
                 done[number] = run_cell(settings, asked, plan, keys[number], progress)
-            write_result(settings, done)
+            write_result(settings, keys, done)
             progress("cells", sum(one is not None for one in done), len(plans))
-    return write_result(settings, done)
+    return write_result(settings, keys, done)
 
 
 def greedy_alone(settings: ErrataSettings) -> ErrataSettings:
@@ -95,17 +87,54 @@ def greedy_alone(settings: ErrataSettings) -> ErrataSettings:
     return settings.model_copy(update={"evaluate": section.model_copy(update=less)})
 
 
-def fingerprints(settings: ErrataSettings, plans: Sequence[Plan]) -> list[str]:
-    """By cell, a hash of models, training settings, pairs, and how it is asked. Raises DataError where pairs lack."""
-    asked = _asked(greedy_alone(settings))
-    identity, pairs = cache(model_identity), cache(_pairs)
-    keys = []
+def check_measured(asked: ErrataSettings, plans: Sequence[Plan]) -> None:
+    """Look at the held-out problems and at what asks them, for each set of training problems. Raises UsageError."""
+    from pipeline.evaluate import check_evaluation
+
+    for model in {student_model(plan.settings, plan.settings.train) for plan in plans}:
+        try:
+            policy_engine(asked, model).check()
+        except ConfigError as error:
+            raise ConfigError(f"evaluate.after: {error}") from error
+    seen: set[str] = set()
     for plan in plans:
+        run, trained_on = as_asked(asked, plan)
+        key = content_id(run.problems.model_dump(mode="json"), [str(folder) for folder in trained_on])
+        if key not in seen:
+            run.check()
+            asyncio.run(check_evaluation(run, trained_on))
+        seen.add(key)
+
+
+def as_asked(asked: ErrataSettings, plan: Plan) -> tuple[ErrataSettings, list[Path]]:
+    """The cell's run with the questions of all cells, and data sets that it is trained on besides its own problems."""
+    alike = {name: getattr(asked, name) for name in ("student", "checker", "prompts", "sample", "evaluate")}
+    fit = plan.settings.train
+    given = fit.also if plan.data is not None else (fit.data, *fit.also)
+    return plan.settings.model_copy(update=alike), [folder / "dataset" for folder in given if folder is not None]
+
+
+def policy_engine(asked: ErrataSettings, policy: str) -> EngineSettings:
+    """What asks a policy."""
+    return with_model(need_section(asked).after or asked.student, policy)
+
+
+def identify(plans: Sequence[Plan]) -> list[Models]:
+    """By cell, its models; a hub model that is not on this machine yet is downloaded. Raises ConfigError."""
+    identity = cache(model_identity)
+    fits = [(student_model(plan.settings, plan.settings.train), plan.settings.train.reference) for plan in plans]
+    return [(identity(model), None if reference is None else identity(reference)) for model, reference in fits]
+
+
+def fingerprints(asked: ErrataSettings, plans: Sequence[Plan], models: Sequence[Models]) -> list[str]:
+    """By cell, a hash of models, training settings, pairs, and how it is asked. Raises DataError where pairs lack."""
+    how, pairs = _asked(asked), cache(_pairs)
+    keys = []
+    for plan, own in zip(plans, models, strict=True):
         fit = plan.settings.train
         assert fit.data is not None
-        models = [identity(student_model(plan.settings, fit)), fit.reference and identity(fit.reference)]
         told = fit.model_dump(mode="json", exclude={"data", "also", "model", "reference", "report_to"})
-        keys.append(content_id(models, told, pairs((fit.data, *fit.also)), asked))
+        keys.append(content_id(list(own), told, pairs((fit.data, *fit.also)), how))
     return keys
 
 
@@ -133,30 +162,14 @@ def _asked(settings: ErrataSettings) -> str:
     return content_id(told)
 
 
-def read_done(plan: Plan, fingerprint: str) -> Done | None:
-    """The cell, where it was finished with just this fingerprint."""
-    path = plan.settings.run_dir / DONE
-    if not path.is_file():
-        return None
-    try:
-        done = Done.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise DataError(path, "is not a finished cell; delete it, and the cell is run again") from error
-    return done if done.fingerprint == fingerprint else None
-
-
 def run_cell(settings: ErrataSettings, asked: ErrataSettings, plan: Plan, fingerprint: str, progress: Progress) -> Done:
     """Train and evaluate one cell; its folder then holds the numbers, and the policy where `keep_policies` says so."""
     run = plan.settings
     write_file(run.run_dir / "config.yaml", dump_settings(run))
     trained = train(run, progress)
-    section = need_section(asked)
-    after = with_model(section.after or asked.student, str(trained.policy))
-    models: dict[str, EngineSettings] = {"before": asked.student, "after": after}
-    alike = {name: getattr(asked, name) for name in ("student", "checker", "prompts", "sample", "evaluate")}
-    given = run.train.also if plan.data is not None else (run.train.data, *run.train.also)
-    trained_on = [folder / "dataset" for folder in given if folder is not None]
-    asking = evaluate(run.model_copy(update=alike), str(trained.policy), progress, models=models, trained_on=trained_on)
+    models = {"before": asked.student, "after": policy_engine(asked, str(trained.policy))}
+    measured, trained_on = as_asked(asked, plan)
+    asking = evaluate(measured, str(trained.policy), progress, models=models, trained_on=trained_on)
     held_out = asyncio.run(asking).held_out
     score, change = held_out.scores["after"], held_out.changes["after"]
     if failed := score.failed + held_out.scores["before"].failed:
@@ -179,16 +192,3 @@ def run_cell(settings: ErrataSettings, asked: ErrataSettings, plan: Plan, finger
     done = Done(fingerprint=fingerprint, n=held_out.n, before=held_out.scores["before"].accuracy, cell=cell)
     write_file(run.run_dir / DONE, done.model_dump_json(indent=1) + "\n")
     return done
-
-
-def write_result(settings: ErrataSettings, done: Sequence[Done | None]) -> Ablation:
-    """Write `ablation.json` with the cells that are done, of which there must be one."""
-    finished = [one for one in done if one is not None]
-    ablation = Ablation(
-        axes={axis: tuple(values) for axis, values in settings.ablate.axes.items()},
-        n=finished[0].n,
-        before=finished[0].before,
-        cells=tuple(one.cell for one in finished),
-    )
-    write_file(settings.run_dir / RESULT, ablation.model_dump_json(indent=1) + "\n")
-    return ablation

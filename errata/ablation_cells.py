@@ -16,6 +16,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from errata.ablation_settings import AS_CONFIGURED, AblateSettings, make_label
 from errata.config import ErrataSettings
 from pipeline.errors import ConfigError
+from pipeline.identity import check_model
 from pipeline.loading import explain
 from pipeline.settings import nearest
 from pipeline.types import content_id
@@ -146,14 +147,21 @@ def folder_name(settings: ErrataSettings, labels: Mapping[str, str], default: st
     """A folder's name for these values: their labels, and a hash of what they stand for."""
     if not labels:
         return default
-    words = "-".join(re.sub(r"[^A-Za-z0-9.]+", "_", label).strip("_.") for label in labels.values())
     key = content_id({axis: settings.ablate.axes[axis][label] for axis, label in labels.items()})
-    return f"{words[:60].lstrip('-_.') or default}-{key[:8]}"
+    return f"{make_words(labels.values()) or default}-{key[:8]}"
+
+
+def make_words(parts: Iterable[str]) -> str:
+    """What of some words may stand in a file's name: 60 characters at most, none where nothing may."""
+    return "-".join(re.sub(r"[^A-Za-z0-9.]+", "_", part).strip("_.") for part in parts)[:60].lstrip("-_.")
 
 
 def check_plans(plans: Sequence[Plan]) -> None:
-    """Look at files, keys, prompts, models and losses before anything is run. Raises ConfigError."""
-    from errata.training import make_arguments, student_model
+    """Look at files, keys, prompts, models, references, losses and loggers before anything is run.
+
+    Raises ConfigError, naming the cell.
+    """
+    from errata.training import make_arguments, student_model, watch_logs
 
     seen: set[str] = set()
     for plan in plans:
@@ -163,19 +171,26 @@ def check_plans(plans: Sequence[Plan]) -> None:
                 run.check()
             _check_folders(plan)
             student_model(plan.settings, plan.settings.train)
+            if plan.settings.train.reference is not None:
+                check_model(plan.settings.train.reference)
             make_arguments(plan.settings, plan.settings.train, Path())
+            watch_logs(plan.settings, plan.settings.train, plan.settings.policy_dir)
         except ConfigError as error:
             raise ConfigError(f"{describe(plan.values)}: {error}") from error
         seen.add(run.name)
 
 
 def _check_folders(plan: Plan) -> None:
+    from errata.training import count_rows
+
     fit = plan.settings.train
     given = {"data": [fit.data] if plan.data is None and fit.data is not None else [], "also": fit.also}
     for key, folders in given.items():
         for folder in folders:
             if not (folder / "dataset").is_dir():
                 raise ConfigError(f"train.{key}: {folder} has no folder `dataset`")
+    if given["data"] and not any(count_rows(folder, "train") for folder in (*given["data"], *fit.also)):
+        raise ConfigError(f"train.data: {fit.data} holds no training pair")
 
 
 def describe(labels: Mapping[str, str]) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from errata.config import ErrataSettings
 from errata.records import Rewards
@@ -21,7 +23,8 @@ class Evaluated:
 
     evaluation: Evaluation
     rewards: Rewards | None
-    """None where there is no policy on this machine, or no pair."""
+    """None where there is no policy yet, or `without` says why."""
+    without: str | None = None
 
 
 def evaluate_run(
@@ -31,18 +34,32 @@ def evaluate_run(
 
     Writes evaluation.json and answers.jsonl, and where there are pairs rewards.json and rewards.jsonl.
     """
-    policy = trained_policy(settings)
-    data = settings.train.data
-    trained_on = [data / "dataset"] if data is not None and (data / "dataset").is_dir() else []
-    evaluation = asyncio.run(evaluate(settings, policy, progress, models=models, trained_on=trained_on))
-    from errata.rewards import can_measure, measure_rewards
+    from errata import rewards
 
-    rewards = None
-    if policy is not None and can_measure(settings, policy):
-        asked = models or choose_models(settings, policy)
-        name = next((name for name, engine in asked.items() if engine.local_model == policy), "after")
-        rewards = measure_rewards(settings, policy, model=name, progress=progress)
-    return Evaluated(evaluation, rewards)
+    policy = trained_policy(settings)
+    asked = models or choose_models(settings, policy)
+    trained_on = sources_of(settings, [engine.local_model for engine in asked.values()])
+    evaluation = asyncio.run(evaluate(settings, policy, progress, models=asked, trained_on=trained_on))
+    for name in (rewards.RESULT, rewards.TOKENS):  # what stands there is of an earlier policy
+        (settings.run_dir / name).unlink(missing_ok=True)
+    if policy is None:
+        return Evaluated(evaluation, None)
+    if why := rewards.cannot_measure(settings, policy):
+        return Evaluated(evaluation, None, why)
+    name = next((name for name, engine in asked.items() if engine.local_model == policy), "after")
+    return Evaluated(evaluation, rewards.measure_rewards(settings, policy, model=name, progress=progress))
+
+
+def sources_of(settings: ErrataSettings, models: Iterable[str | None]) -> list[Path]:
+    """The data that training takes now, and what the models' own records say that they were trained on."""
+    fit = settings.train
+    told = [*([fit.data] if fit.data else []), *fit.also, *([settings.sft.data] if settings.sft.data else [])]
+    for model in models:
+        record = Path(model) / "training.json" if model is not None else None
+        if record is not None and record.is_file():
+            told += [Path(source) for source in json.loads(record.read_text(encoding="utf-8")).get("sources", ())]
+    data = (one / "dataset" if (one / "dataset").is_dir() else one for one in told if one.exists())
+    return list(dict.fromkeys(data))
 
 
 def trained_policy(settings: ErrataSettings) -> str | None:

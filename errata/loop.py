@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,11 +21,22 @@ from pydantic import ValidationError
 from errata.config import ErrataSettings
 from errata.evaluating import evaluate_run
 from errata.records import Loop, Round
-from errata.rounds import Stop, budget_left, choose_best, clean_round, paid, reason_to_stop, total_change
-from errata.training import count_rows, student_model, train
+from errata.rounds import (
+    Stop,
+    budget_left,
+    choose_best,
+    clean_round,
+    hash_named,
+    paid,
+    reason_to_stop,
+    total_change,
+    why_no_pair,
+)
+from errata.training import count_rows, make_arguments, student_model, train
 from pipeline.errors import ConfigError, StoppedEarly
-from pipeline.evaluate import need_section, with_model
+from pipeline.evaluate import check_evaluation, need_section, with_model
 from pipeline.identity import file_hash, model_identity
+from pipeline.prompts import Prompts
 from pipeline.run import Progress, build
 from pipeline.store import write_file
 from pipeline.types import content_id
@@ -61,38 +73,50 @@ def run_loop(settings: ErrataSettings, wanted: int, watcher: Watcher) -> Loop:
     Raises UsageError for bad input; StoppedEarly where a round stops early (budget, a guard, an endpoint that stays
     away) or its pairs cannot be repaired: what is done is kept.
     """
+    first = check_loop(settings)
+    fingerprint = fingerprint_of(settings, first)
+    known = read_rounds(settings.run_dir, fingerprint)
+    rounds: list[Round] = []
+    stop: Stop | None = None
+    while len(rounds) < wanted and stop is None:
+        if len(rounds) < len(known):
+            made: Round | Stop = known[len(rounds)]
+        else:
+            made = _run_round(settings, _start(settings, rounds, first), first, watcher)
+        if isinstance(made, Stop):
+            stop = made
+            break
+        rounds.append(made)
+        stop = reason_to_stop(settings.loop, rounds)
+        if len(rounds) > len(known):
+            _write(settings, _summarise(settings, wanted, fingerprint, rounds, stop))
+    early = stop if len(rounds) < wanted else None
+    kept = known if len(known) > len(rounds) else rounds  # rounds beyond those that are wanted now stay in the record
+    _write(settings, _summarise(settings, wanted, fingerprint, kept, early))
+    return _summarise(settings, wanted, fingerprint, rounds, early)
+
+
+def check_loop(settings: ErrataSettings) -> str:
+    """Look at all that can be looked at before anything is paid for; returns the first student. Raises UsageError."""
     settings.check()
     evaluate = need_section(settings)
     if settings.student.local_model is None:
         raise ConfigError("student: a loop needs one that it can train and ask again: engine transformers or vllm")
     if settings.train.data is not None or evaluate.models or evaluate.after is not None:
         raise ConfigError("train.data, evaluate.models and evaluate.after: each round has its own; leave them out here")
+    if settings.train.reference is not None:
+        raise ConfigError("train.reference: a loop's is set by loop.reference, `round` or `fixed`")
     first = student_model(settings, settings.train)
-    fingerprint = fingerprint_of(settings, first)
-    loop = read_loop(settings.run_dir, fingerprint)
-    done = {} if loop is None else {one.number: one for one in loop.rounds}
-    rounds: list[Round] = []
-    stop: Stop | None = None
-    while len(rounds) < wanted and stop is None:
-        start = _start(settings, rounds, first)
-        made = done.get(start.number)
-        if made is None:
-            watcher.say(f"[bold]Round {start.number}[/] begins with {start.named}.")
-            told = _run_round(settings, start, first, watcher)
-            if isinstance(told, Stop):
-                stop = told
-                break
-            made = told
-        rounds.append(made)
-        stop = reason_to_stop(settings.loop, rounds)
-        _write(settings, wanted, fingerprint, rounds, stop if len(rounds) < wanted else None)
-    return _write(settings, wanted, fingerprint, rounds, stop if len(rounds) < wanted else None)
+    with_model(settings.student, first).check()
+    make_arguments(settings, settings.train, settings.run_dir)
+    asyncio.run(check_evaluation(settings, [folder / "dataset" for folder in settings.train.also]))
+    return first
 
 
 def round_settings(settings: ErrataSettings, start: Start, first: str) -> ErrataSettings:
     """The settings of one round: a run below the loop's own, with its student and its share of the budget."""
-    past = start.past if settings.loop.past_pairs else ()
-    reference = first if settings.loop.reference == "fixed" and start.number > 1 else settings.train.reference
+    past = (*settings.train.also, *(start.past if settings.loop.past_pairs else ()))
+    reference = first if settings.loop.reference == "fixed" and start.number > 1 else None
     model = first if settings.loop.start == "first" else start.model
     student = settings.student if start.number == 1 else with_model(settings.student, start.model)
     return settings.model_copy(
@@ -111,24 +135,25 @@ def name_of(settings: ErrataSettings, number: int) -> str:
 
 
 def fingerprint_of(settings: ErrataSettings, first: str) -> str:
-    """Of all that the rounds depend on: settings, the first student's weights, the problems' files."""
-    left_out: dict[str, Any] = dict.fromkeys(("budget", "concurrency", "ablate", "runs_dir"), True)
+    """Of all that the rounds depend on: settings, and what the files, folders and prompts hold that they name."""
+    left_out: dict[str, Any] = dict.fromkeys(("name", "runs_dir", "budget", "concurrency", "ablate"), True)
     left_out["loop"] = {"patience", "max_chosen_drop"}  # they decide when to stop, and nothing else
-    sources = [settings.problems, *(one.problems for one in need_section(settings).all_sets.values())]
-    files = [file_hash(one.path) if Path(one.path).is_file() else one.path for one in sources]
-    return content_id(settings.model_dump(mode="json", exclude=left_out), model_identity(first), files)
+    told = settings.model_dump(mode="json", exclude=left_out)
+    prompts = {name: file_hash(path) for name, path in Prompts(settings.prompts).paths.items()}
+    return content_id(told, model_identity(first), prompts, hash_named(told))
 
 
-def read_loop(folder: Path, fingerprint: str) -> Loop | None:
-    """What earlier calls did under the same settings; None where there is nothing of the kind."""
+def read_rounds(folder: Path, fingerprint: str) -> list[Round]:
+    """The rounds that earlier calls finished under the same settings, up to the first whose policy is gone."""
     path = folder / RESULT
     if not path.is_file():
-        return None
+        return []
     try:
         loop = Loop.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise ConfigError(f"{path}: is not a loop's record ({error.errors()[0]['msg']}); delete it") from error
-    return loop if loop.fingerprint == fingerprint else None
+    rounds = loop.rounds if loop.fingerprint == fingerprint else ()
+    return list(takewhile(lambda one: (folder / one.policy / "training.json").is_file(), rounds))
 
 
 def _start(settings: ErrataSettings, rounds: Sequence[Round], first: str) -> Start:
@@ -145,13 +170,14 @@ def _data_of(settings: ErrataSettings, one: Round) -> Path:
 def _run_round(settings: ErrataSettings, start: Start, first: str, watcher: Watcher) -> Round | Stop:
     """One round; or why there is none."""
     begun = time.perf_counter()
+    watcher.say(f"Round {start.number} begins with {start.named}.")
     own = round_settings(settings, start, first)
     with watcher.bars() as bars:
         summary = asyncio.run(build(own, bars))
     new = summary.splits.get("train", 0)
     watcher.say(f"{summary.mistakes:,} mistakes, {new:,} pairs; audit: {summary.audit or 'none'}.")
     if not new:
-        return Stop(f"round {start.number} gave no pair: the student makes no mistake that could be corrected")
+        return Stop(f"round {start.number} gave no pair to train on: {why_no_pair(summary)}")
     cleaned = False
     if summary.audit in ("marker", "diffuse") and settings.loop.on_artefacts != "train":
         if settings.loop.on_artefacts == "stop":
@@ -172,6 +198,7 @@ def _run_round(settings: ErrataSettings, start: Start, first: str, watcher: Watc
     before, after = (held_out.scores[name] for name in ("before", "after"))
     change = held_out.changes["after"]
     moved = [line["logps/chosen_change"] for line in trained.log if "logps/chosen_change" in line]
+    begun_at = moved[0] if moved and own.train.reference is not None else 0.0  # else the reference is the start
     watcher.say(change.conclusion)
     return Round(
         number=start.number,
@@ -191,16 +218,18 @@ def _run_round(settings: ErrataSettings, start: Start, first: str, watcher: Watc
         fixed=change.fixed,
         broken=change.broken,
         p_value=change.p_value,
-        chosen_change=round(moved[-1], 4) if moved else None,
+        chosen_change=round(moved[-1] - begun_at, 4) if moved else None,
         cost=paid(settings, [own.name])[0],
         seconds=round(time.perf_counter() - begun, 1),
         conclusion=change.conclusion,
     )
 
 
-def _write(settings: ErrataSettings, wanted: int, fingerprint: str, rounds: Sequence[Round], stop: Stop | None) -> Loop:
+def _summarise(
+    settings: ErrataSettings, wanted: int, fingerprint: str, rounds: Sequence[Round], stop: Stop | None
+) -> Loop:
     best = choose_best(rounds)
-    loop = Loop(
+    return Loop(
         wanted=wanted,
         reference=settings.loop.reference,
         fingerprint=fingerprint,
@@ -209,5 +238,7 @@ def _write(settings: ErrataSettings, wanted: int, fingerprint: str, rounds: Sequ
         best=None if best is None else best.number,
         total=None if best is None else total_change(settings.run_dir, rounds[0], best),
     )
+
+
+def _write(settings: ErrataSettings, loop: Loop) -> None:
     write_file(settings.run_dir / RESULT, loop.model_dump_json(indent=1) + "\n")
-    return loop

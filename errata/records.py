@@ -108,7 +108,8 @@ class Loop(Record):
     stopped: str | None = None
     """Why there are fewer rounds than wanted; None while it goes on, and where all are done."""
     best: int | None = None
-    """Number of the round with the best greedy accuracy; of equals, the first."""
+    """Number of the round with the best greedy accuracy; of equals, the first. None where none is better than the
+    first student."""
     total: Change | None = None
     """The best round's policy against the student of the first round."""
 

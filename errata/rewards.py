@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from errata.records import Divergence, Rewards
 from errata.reward_pairs import DIGITS, Scored, place_credit, read_pairs, spread
 from errata.training import Progress, make_arguments, student_model
 from pipeline.errors import ConfigError, DataError
+from pipeline.identity import check_model
 from pipeline.intervals import wilson_interval
 from pipeline.measures.bootstrap import bootstrap_ratio
 from pipeline.measures.records import Estimate
@@ -27,14 +29,29 @@ TRAIN_PAIRS = 200
 """Pairs of the train split whose tokens are written down beside the held-out ones'."""
 
 
-def can_measure(settings: ErrataSettings, policy: str) -> bool:
-    """Whether there are pairs, a policy on this machine, and the model that it was trained from."""
+def cannot_measure(settings: ErrataSettings, policy: str) -> str | None:
+    """Why rewards cannot be measured: no pairs, or no reference on this machine; None where they can."""
+    if not any((Path(policy) / name).is_file() for name in ("config.json", "adapter_config.json")):
+        return f"{policy} is no model on this machine"
+    data = _source(settings) / "dataset"
+    if not any(data.glob("*.parquet")):
+        return f"there is no pair in {data}"
     try:
-        student_model(settings, settings.train)
-    except ConfigError:
-        return False
-    there = any((Path(policy) / name).is_file() for name in ("config.json", "adapter_config.json"))
-    return there and any((_source(settings) / "dataset").glob("*.parquet"))
+        check_model(reference_of(settings, policy), chat_template=False)
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
+def reference_of(settings: ErrataSettings, policy: str) -> str:
+    """What the policy was trained against, as its own record says; else what training would take now."""
+    told = _record(policy).get("reference")
+    return str(told or settings.train.reference or student_model(settings, settings.train))
+
+
+def _record(policy: str) -> dict[str, Any]:
+    path = Path(policy) / "training.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
 def measure_rewards(
@@ -50,16 +67,17 @@ def measure_rewards(
     """Measure a policy on the held-out pairs of the data set that training takes; writes `rewards.json` and, with
     `train_pairs` of the train split beside them, `rewards.jsonl` into the run's folder.
 
-    `reference` is by default that of training: `train.reference`, or the model that it begins with. β is that of the
-    first loss which has one. `answers` (by default the run's answers.jsonl) are those of the evaluation that calls the
-    policy `model`: what it sampled gives the KL, where divergence.py finds nothing against it. Pairs over `max_length`
-    are left out, as in training. Raises UsageError for a missing model or pair, or a reference with another tokenizer.
+    `reference` and β are by default those that the policy's training.json names: the model that training began with or
+    `train.reference`, and the β of the first loss which has one. `answers` (by default the run's answers.jsonl) are
+    those of the evaluation that calls the policy `model`: what it sampled gives the KL, where divergence.py finds
+    nothing against it. Pairs over `max_length` are left out, as in training. Raises UsageError for a missing model or
+    pair, or a reference with another tokenizer.
     """
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
     arguments = make_arguments(settings, settings.train, settings.run_dir)
-    reference = reference or settings.train.reference or student_model(settings, settings.train)
+    reference = reference or reference_of(settings, policy)
     tokenizer = load_tokenizer(policy, reference)
     told = answers or settings.run_dir / "answers.jsonl"
     with _data_errors(settings):
@@ -73,7 +91,7 @@ def measure_rewards(
     if samples:
         old, new = ([text for (text,) in logps[len(pairs) :]] for logps in (before, after))
         divergence = measure_divergence(samples, old, new)
-    beta = arguments.make_objective().beta
+    beta = float(_record(policy).get("beta") or arguments.make_objective().beta)
     rewards = summarise(scored[: len(counted)], policy, reference, beta, split, divergence)
     shown = scored if split == "validation" else spread(scored, (one.row for one in scored), train_pairs)
     lines = [credit.model_dump_json() + "\n" for credit in place_credit(shown, tokenizer, beta)]

@@ -9,19 +9,26 @@ from pathlib import Path
 
 from errata.config import ErrataSettings, LoopSettings
 from errata.records import Round
+from errata.ui import listed
 from pipeline.auditing import control_of
 from pipeline.budget import BudgetSettings
 from pipeline.cache import CompletionCache
 from pipeline.clean import Cleaned, clean_files, ids_of, tools_of_run
 from pipeline.errors import DataError, StoppedEarly
 from pipeline.evaluate import ANSWERS
+from pipeline.identity import file_hash
 from pipeline.measures.answering import Answered, Given
 from pipeline.measures.change import compare
 from pipeline.measures.records import AnswerRow, Change
 from pipeline.measures.settings import HELD_OUT
 from pipeline.run import Progress
 from pipeline.shortcuts.settings import AuditSettings
-from pipeline.types import Grade, Problem
+from pipeline.summary import Summary
+from pipeline.types import Grade, Problem, content_id
+
+LONGEST_PATH = 1000
+FOLDER = ("*.safetensors", "*.json", "*.jinja", "dataset/*.parquet", "*.arrow")
+"""What the folder of a model, of a run or of a data set is known by."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +56,32 @@ def reason_to_stop(settings: LoopSettings, rounds: Sequence[Round]) -> Stop | No
 
 
 def choose_best(rounds: Sequence[Round]) -> Round | None:
-    """The round with the best greedy accuracy; of equals, the first."""
-    return max(rounds, key=lambda one: one.after, default=None)
+    """The round with the best greedy accuracy; of equals, the first. None where none is better than the start."""
+    best = max(rounds, key=lambda one: one.after, default=None)
+    return None if best is None or best.after <= rounds[0].before else best
+
+
+def why_no_pair(summary: Summary) -> str:
+    """What became of the mistakes of a round that has no data set."""
+    if not summary.mistakes:
+        return f"the student makes no mistake in {summary.attempts:,} attempts"
+    corrected, dropped = sum(summary.corrections.values()), listed(summary.dropped)
+    held_back = f"; {summary.splits['validation']} are held back for validation" if summary.splits else ""
+    return f"of {summary.mistakes:,} mistakes {corrected:,} were corrected; dropped: {dropped or 'none'}{held_back}"
+
+
+def hash_named(told: object) -> dict[str, str]:
+    """Hashes of the files, and of the models' and data sets' folders, that settings name."""
+    if isinstance(told, dict):
+        return {path: digest for value in told.values() for path, digest in hash_named(value).items()}
+    if isinstance(told, list):
+        return {path: digest for value in told for path, digest in hash_named(value).items()}
+    if not isinstance(told, str) or not told or len(told) > LONGEST_PATH or not (path := Path(told)).exists():
+        return {}
+    if path.is_file():
+        return {told: file_hash(path)}
+    parts = sorted(part for pattern in FOLDER for part in path.glob(pattern) if part.is_file())
+    return {told: content_id(*([part.name, file_hash(part)] for part in parts))} if parts else {}
 
 
 def paid(settings: ErrataSettings, runs: Sequence[str]) -> tuple[float, int]:

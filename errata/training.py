@@ -45,7 +45,7 @@ def train(settings: ErrataSettings, progress: Progress) -> Trained:
                 folder, f"train.{key}: has no folder `dataset`; give one that `errata clean` or `errata build` wrote"
             )
     rows, validation = (read_splits((source, *fit.also), split) for split in ("train", "validation"))
-    return _train(settings, fit, rows, validation, settings.policy_dir, progress, source)
+    return _train(settings, fit, rows, validation, settings.policy_dir, progress, (source, *fit.also))
 
 
 def train_supervised(settings: ErrataSettings, progress: Progress) -> Trained:
@@ -60,7 +60,8 @@ def train_supervised(settings: ErrataSettings, progress: Progress) -> Trained:
             raise DataError(settings.sft.data, str(error)) from error
     else:
         rows, validation = (distinct_chosen(read_split(settings.run_dir, name)) for name in ("train", "validation"))
-    return _train(settings, settings.sft, rows, validation, settings.sft_dir, progress, settings.run_dir)
+    source = settings.sft.data or settings.run_dir
+    return _train(settings, settings.sft, rows, validation, settings.sft_dir, progress, (source,))
 
 
 def _train(
@@ -70,11 +71,12 @@ def _train(
     validation: Rows,
     target: Path,
     progress: Progress,
-    source: Path,
+    sources: Sequence[Path],
 ) -> Trained:
     model = student_model(settings, fit)
+    source = sources[0] if sources[0].is_file() else sources[0] / "dataset"
     if not rows:
-        raise DataError(source / "dataset", "holds no training pair; run `errata build` first, and see its summary")
+        raise DataError(source, "holds no training pair; run `errata build` first, and see its summary")
     shown = fit.model_dump(mode="json", exclude={"report_to", "also"}, exclude_none=True)
     reference = None if fit is not settings.train or settings.train.reference is None else settings.train.reference
     shown["reference"] = None if reference is None else model_identity(reference)
@@ -91,7 +93,7 @@ def _train(
         trainer = _make_trainer(settings, fit, model, rows, validation, checkpoints, progress)
         result = trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
     except TrainerError as error:
-        raise DataError(source / "dataset", str(error)) from error
+        raise DataError(source, str(error)) from error
     if trainer.state.global_step < trainer.state.max_steps:
         raise StoppedEarly(
             f"training stopped at step {trainer.state.global_step} of {trainer.state.max_steps} "
@@ -109,6 +111,9 @@ def _train(
         log=trainer.state.log_history,
     )
     told = {"fingerprint": fingerprint, **{n: getattr(trained, n) for n in ("pairs", "steps", "seconds", "log")}}
+    told["sources"] = [str(one.resolve()) for one in sources]
+    if fit is settings.train:
+        told |= {"reference": settings.train.reference or model, "beta": trainer.objective.beta}
     write_file(fresh / "training.json", json.dumps(told, indent=1) + "\n")
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)

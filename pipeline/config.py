@@ -270,7 +270,7 @@ class RunSettings(BaseSettings):
             prompts.load(self.clean.prompt)
         if self.correct.choose == "student_logprob" and not self.student.scores:
             raise ConfigError("correct.choose: student_logprob needs an engine that scores texts: transformers")
-        if "rungs" in self.correct.model_fields_set:  # the default ladder takes what there is
+        if self.rungs != CorrectSettings().rungs:  # the default ladder takes what there is
             for number, rung in enumerate(self.rungs):
                 try:
                     rung.check(needs)

@@ -22,7 +22,6 @@ from pipeline.measures.held_out import Seen, check_held_out, seen
 from pipeline.measures.records import Evaluation, SetResult
 from pipeline.measures.score import difficulty_of, score
 from pipeline.measures.settings import EvaluateSettings, SetSettings
-from pipeline.preferences import open_preferences
 from pipeline.problems import ProblemSource, read_problems
 from pipeline.prompts import Prompts
 from pipeline.run import QUIET, Progress, open_access, under_way
@@ -54,8 +53,8 @@ async def evaluate(
 ) -> Evaluation:
     """Ask the models of `choose_models`, or `models`, all sets; writes `evaluation.json` and `answers.jsonl`.
 
-    `trained_on`: data sets of pairs whose prompts must not be among the problems, besides those of the run. Raises
-    UsageError for bad input: no `evaluate` section, a model that is not there, problems that were trained on.
+    `trained_on`: data sets whose prompts must not be among the problems, besides the run's problems. Raises UsageError
+    for bad input: no `evaluate` section, a model that is not there, problems that were trained on.
     """
     wanted = need_section(settings)
     settings.check()
@@ -65,8 +64,7 @@ async def evaluate(
     engines: dict[str, Engine] = {}  # the checkers'; opened once the problems are read
     async with AsyncExitStack() as stack:
         sets = await _open_sets(settings, wanted, engines, stack)
-        problems = {name: one.problems for name, one in sets.items()}
-        check_held_out(problems, _training(settings, sets, trained_on), wanted.held_out)
+        _check_held_out(settings, sets, trained_on)
         access = await stack.enter_async_context(open_access(settings))
         engines.update(await access.open_all(_checkers_engines(sets)))
         answered: dict[str, dict[str, list[Answered]]] = {name: {} for name in sets}
@@ -82,6 +80,14 @@ async def evaluate(
     write_file(settings.run_dir / ANSWERS, "".join(_lines(answered)))
     write_file(settings.run_dir / RESULT, evaluation.model_dump_json(indent=1) + "\n")
     return evaluation
+
+
+async def check_evaluation(settings: RunSettings, trained_on: Sequence[Path] = ()) -> None:
+    """Read all sets and look for training problems among them; asks nothing. Raises UsageError."""
+    async with AsyncExitStack() as stack:
+        sets = await _open_sets(settings, need_section(settings), {}, stack)
+        _checkers_engines(sets)
+        _check_held_out(settings, sets, trained_on)
 
 
 def need_section(settings: RunSettings) -> EvaluateSettings:
@@ -122,7 +128,12 @@ def with_model(student: EngineSettings, model: str) -> EngineSettings:
             f"evaluate.after: say how to ask {model}; the student's engine {student.engine!r} "  # type: ignore[attr-defined]
             "cannot load it"
         )
-    if (Path(model) / "adapter_config.json").is_file() and "adapter" in type(student).model_fields:
+    if (Path(model) / "adapter_config.json").is_file():
+        if "adapter" not in type(student).model_fields:
+            raise ConfigError(
+                f"{model}: is an adapter, and the student's engine {student.engine!r} loads none; "  # type: ignore[attr-defined]
+                "merge it into its model (peft: merge_and_unload), or take engine vllm"
+            )
         return student.model_copy(update={"adapter": Path(model)})
     return student.model_copy(update={"model": model})
 
@@ -162,17 +173,21 @@ def _checkers_engines(sets: Mapping[str, ProblemSet]) -> dict[str, EngineSetting
     return engines
 
 
+def _check_held_out(settings: RunSettings, sets: Mapping[str, ProblemSet], trained_on: Sequence[Path]) -> None:
+    problems = {name: one.problems for name, one in sets.items()}
+    asked = {name: one.asking.prompt.fill for name, one in sets.items()}
+    check_held_out(problems, _training(settings, sets, trained_on), need_section(settings).held_out, asked=asked)
+
+
 def _training(settings: RunSettings, sets: Mapping[str, ProblemSet], trained_on: Sequence[Path]) -> Iterator[Seen]:
     """Every problem of the run, whether a pair was made of it or not, and every prompt of `trained_on`."""
+    from pipeline.measures.trained_on import seen_in
+
     checker = next(iter(sets.values())).asking.checker
     for problem in ProblemSource(settings.problems, checker):
         yield seen(problem)
     for source in trained_on:
-        for number, pair in enumerate(open_preferences(source)):
-            prompt = pair.prompt
-            turns = [prompt] if isinstance(prompt, str) else [t["content"] for t in prompt if t["role"] == "user"]
-            told = pair.values.get("problem_id")
-            yield Seen(None if told is None else str(told), turns[0] if turns else "", f"{source}, pair {number + 1}")
+        yield from seen_in(source)
 
 
 async def _ask(
@@ -217,6 +232,8 @@ def _conclude(results: Mapping[str, SetResult]) -> str:
     said = [change.conclusion for change in changes.values()]
     for name, result in further:
         said += [f"On {name}: {change.conclusion}" for change in result.changes.values() if change.significant]
+    if still := [name for name, result in further if not any(one.significant for one in result.changes.values())]:
+        said.append(f"No significant change on {', '.join(still)}.")
     return " ".join(said)
 
 

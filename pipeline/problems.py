@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from pipeline.checkers.base import Checker
 from pipeline.cleanups.replace import Pattern
@@ -46,7 +46,7 @@ class ProblemSettings(Settings):
     """What to do with a row that cannot be read: stop, or leave it out and count it."""
     decontaminate: DecontaminateSettings = DecontaminateSettings()
     """Evaluation files whose problems are not to be trained on."""
-    limit: int | None = None
+    limit: int | None = Field(default=None, ge=1)
     """Read no more than this many problems."""
 
     @model_validator(mode="after")

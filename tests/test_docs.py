@@ -1,36 +1,38 @@
-"""The documents say what is so: their commands run, their settings load, their fields exist, their links lead somewhere.
+"""The documents say what is so: their commands and options exist, their settings load, their links lead somewhere.
 
-Every command is run by a test, or marked as needing a GPU or a key (docs_commands.py); of all of them the options are
-read. What runs here has its student and its teacher on this machine: environment variables put them there.
+Every command is run by test_docs_runs.py, or marked as needing a GPU or a key (docs_commands.py).
 """
 
 from __future__ import annotations
 
 import ast
-import inspect
-import itertools
 import json
 import re
 import shutil
-import typing
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from pydantic import BaseModel
 
 from errata.config import ErrataSettings
-from errata.demo import world
 from pipeline.loading import load_settings
-from tests.docs_commands import DOCUMENTS, MARKS, ROOT, Block, all_blocks, check_command, masked, read_blocks
-from tests.docs_commands import run_command, run_script, words_of
+from tests.docs_commands import (
+    DOCUMENTS,
+    MARKS,
+    ROOT,
+    Block,
+    all_blocks,
+    check_command,
+    missing,
+    read_blocks,
+    run_script,
+    words_of,
+)
 
 README, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
-TUTORIAL, FORMAT = ROOT / "docs" / "tutorial.md", ROOT / "docs" / "data_format.md"
-TESTED = {"extending.md": "tests/pipeline/test_extending.py", "engines.md": "tests/errata/test_configs.py"}
-"""Documents whose python and jinja (or yaml) blocks another test takes."""
+TESTED = ("extending.md", "engines.md")
+"""Documents whose settings another test takes: tests/pipeline/test_extending.py, tests/errata/test_configs.py."""
 ids = str
 
 
@@ -46,7 +48,9 @@ def test_every_block_is_of_a_known_kind_and_every_mark_is_one(file: Path) -> Non
     for block in blocks:
         assert block.mark in (None, *MARKS), block
         if block.kind == "commands":
-            assert all(any(word in line for line in block.commands) for word in block.words if block.mark != "elsewhere")
+            assert all(
+                any(word in line for line in block.commands) for word in block.words if block.mark != "elsewhere"
+            )
         if block.kind == "text":  # nobody runs it
             assert not re.search(r"^(errata|python|torchrun) ", block.text, re.MULTILINE), block
         if block.mark == "elsewhere":
@@ -91,6 +95,35 @@ def test_the_chinese_readme_keeps_step() -> None:
     assert sorted(links[0][1:]) == sorted(links[1][1:])
     numbers = [re.findall(r"\d[\d,.]*%", file.read_text(encoding="utf-8")) for file in (README, CHINESE)]
     assert sorted(numbers[0]) == sorted(numbers[1])
+
+
+FOREIGN = (
+    *("No module named", "Your setup doesn't support", "unexpected keyword", "HTTP 4", "runs/"),
+    *("file is not a database", "database is locked"),
+)
+"""What Python, SQLite and other libraries say."""
+
+
+def test_the_messages_of_the_troubleshooting_are_those_of_the_code() -> None:
+    """Of each, a run of words as long as two fifths of it stands in the code; the rest is what is filled in."""
+    files = (path for name in ("errata", "pipeline", "trainer") for path in (ROOT / name).rglob("*.py"))
+    code = "".join(path.read_text(encoding="utf-8") for path in files)
+    joined = " ".join(re.findall(r"[A-Za-z_]+", re.sub(r'"\s*\n\s*f?r?"', "", code)))
+    text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| ([^|]*`[^|]*) \|", text, re.MULTILINE)
+    told = [part for cell in cells for part in re.findall(r"`([^`]+)`", cell) if " " in part]
+    assert len(told) > 50
+    for message in told:
+        words = re.findall(r"[A-Za-z_]+", message)
+        size = max(2, len(words) * 2 // 5)
+        runs = (" ".join(words[start : start + size]) for start in range(len(words) - size + 1))
+        assert any(run in joined for run in runs) or any(text in message for text in FOREIGN), message
+
+
+def test_a_line_that_was_never_shown_is_found() -> None:
+    assert missing("Trained on 628 pairs in 20 steps, 4 s.\n", "Trained on 7 pairs in 1 steps, 112.5 s.") == []
+    assert missing("│ audit │ clean │\n", "┃ audit    ┃ clean    ┃") == []
+    assert missing("│ audit │ clean │\n", "┃ audit    ┃ marker    ┃") == ["audit clean"]
 
 
 # --- settings ---

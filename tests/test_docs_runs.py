@@ -7,13 +7,12 @@ the demo's student, and a server that knows the solutions. The tutorial runs as 
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import random
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ import pytest
 
 from errata.demo import world
 from tests.conftest import Server
-from tests.docs_commands import DOCUMENTS, ROOT, Block, masked, read_blocks, run_command, run_script
+from tests.docs_commands import DOCUMENTS, ROOT, Block, missing, read_blocks, run_command, run_script
 
 README, TUTORIAL, GPU = ROOT / "README.md", ROOT / "docs" / "tutorial.md", ROOT / "docs" / "gpu.md"
 STUDENT = ROOT / "errata" / "demo" / "student"
@@ -164,10 +163,3 @@ def test_the_tutorial_runs_from_an_empty_folder_and_shows_what_is_printed(
     told = json.loads((tmp_path / "runs" / "my-loop" / "loop.json").read_text())
     assert told["total"]["significant"]
     assert told["total"]["gain"]["value"] > 0.3
-
-
-def missing(printed: str, shown: str) -> list[str]:
-    """Lines of a printed output that are not in the real one; the texts of models and problems may be others."""
-    there = set(masked(shown))
-    own = re.compile(r"\?$|^[╭├╰…]|^(0 [-+*/] 0 = 0|#### 0)|many cards does|… friend|^\{\"question\"|- |␣|▒")
-    return [line for line in masked(printed) if line not in there and not own.search(line)]

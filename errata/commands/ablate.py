@@ -31,8 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
-    from errata.ablation import RESULT, ablate
+    from errata.ablation import ablate
     from errata.ablation_cells import vary
+    from errata.ablation_results import RESULT, kept_grids
     from errata.config import load
     from errata.live import Bars
     from errata.ui import out
@@ -45,13 +46,19 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         return 0
     print_cells(ablation)
     print_effects(ablation)
-    out.print(f"Written to {settings.run_dir / RESULT}; each cell's folder is named there.")
+    out.print(f"Written to {settings.run_dir / RESULT}; each cell's folder is named there.", markup=False)
+    kept = kept_grids(settings.run_dir)
+    if len(kept) > 1:
+        out.print(f"Each grid of this run has its own file, too; with this one {len(kept)}:", markup=False)
+        for file in kept:
+            out.print(f"  {file}", markup=False)
     return 0
 
 
 def print_cells(ablation: Ablation) -> None:
     """The table of cells, the most accurate first."""
     from rich.table import Table
+    from rich.text import Text
 
     from errata.evaluation_tables import interval
     from errata.ui import out
@@ -61,11 +68,11 @@ def print_cells(ablation: Ablation) -> None:
     table = Table(title=title, title_justify="left")
     varied = [axis for axis, labels in ablation.axes.items() if len(labels) > 1]
     for axis in varied:
-        table.add_column(shorten(axis, varied), overflow="fold")
+        table.add_column(Text(shorten(axis, varied)), overflow="fold")
     for column in ("pairs", "accuracy", "95% interval", "fixed", "broken", "p"):
         table.add_column(column, justify="right", no_wrap=True)
     for cell in sorted(ablation.cells, key=lambda cell: -cell.accuracy):
-        labels = (cell.values[axis] for axis in varied)
+        labels = (Text(cell.values[axis]) for axis in varied)
         flips = (str(cell.fixed), str(cell.broken), f"{cell.p_value:.1g}")
         table.add_row(*labels, f"{cell.pairs:,}", f"{cell.accuracy:.1%}", interval(cell.interval), *flips)
     out.print(table)
@@ -85,6 +92,7 @@ def shorten(axis: str, axes: Sequence[str]) -> str:
 def print_effects(ablation: Ablation) -> None:
     """The table of axes: what each value does where nothing else differs."""
     from rich.table import Table
+    from rich.text import Text
 
     from errata.ablation_effects import effects
     from errata.ui import out
@@ -95,11 +103,8 @@ def print_effects(ablation: Ablation) -> None:
     found = effects(ablation)
     for axis, values in found.items():
         for number, effect in enumerate(values):
-            name = axis if number == 0 else ""
-            if number == 0:
-                table.add_row(name, effect.label, f"{effect.accuracy:.1%}", "", "", "", str(effect.cells))
-                continue
-            ends = (f"{100 * value:+.1f}" for value in (effect.mean, effect.lowest, effect.highest))
-            table.add_row(name, effect.label, f"{effect.accuracy:.1%}", *ends, str(effect.cells))
+            named = (Text("" if number else axis), Text(effect.label), f"{effect.accuracy:.1%}")
+            moved = [f"{100 * value:+.1f}" for value in (effect.mean, effect.lowest, effect.highest)]
+            table.add_row(*named, *(moved if number else ["", "", ""]), str(effect.cells))
     if found:
         out.print(table)

@@ -8,6 +8,7 @@ trained on are an error.
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,21 +33,27 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     from errata.evaluating import add_models, evaluate_run
     from errata.evaluation_tables import print_evaluation, print_rewards
     from errata.live import Bars
-    from errata.ui import out
+    from errata.ui import out, show_log
 
     settings = load(arguments.config, rest)
+    show_log("errata")
     named = read_names(arguments.models)
     with Bars() as bars:
         evaluated = evaluate_run(settings, bars, add_models(settings, named))
     if arguments.json:
-        print(evaluated.evaluation.model_dump_json(indent=1))
+        rewards = None if evaluated.rewards is None else evaluated.rewards.model_dump(mode="json")
+        told = {**evaluated.evaluation.model_dump(mode="json"), "rewards": rewards}
+        print(json.dumps(told, indent=1, ensure_ascii=False))
         return 0
     print_evaluation(evaluated.evaluation)
     if evaluated.rewards is not None:
         print_rewards(evaluated.rewards)
-    if len(evaluated.evaluation.models) == 1:
-        out.print(f"There is no trained model in {settings.policy_dir} yet: `errata train` makes one.")
-    out.print(f"Written to {settings.run_dir / 'evaluation.json'}; every answer is in answers.jsonl beside it.")
+    elif evaluated.without is not None:
+        out.print(f"No implicit rewards: {evaluated.without}.", markup=False)
+    if list(evaluated.evaluation.models) == ["before"]:
+        out.print(f"There is no trained model in {settings.policy_dir} yet: `errata train` makes one.", markup=False)
+    file = settings.run_dir / "evaluation.json"
+    out.print(f"Written to {file}; every answer is in answers.jsonl beside it.", markup=False)
     return 0
 
 

@@ -60,7 +60,7 @@ class Terminal:
         from errata.ui import out
 
         if not self.quiet:
-            out.print(line)
+            out.print(line, markup=False)
 
 
 def print_loop(loop: Loop, folder: Path) -> None:
@@ -84,11 +84,14 @@ def print_loop(loop: Loop, folder: Path) -> None:
     out.print(table)
     for one in loop.rounds:
         if one.audit not in (None, "clean"):
-            out.print(f"Round {one.number}: the audit said {one.audit}{', and its pairs were repaired' * one.cleaned}.")
+            repaired = ", and its pairs were repaired" * one.cleaned
+            out.print(f"Round {one.number}: the audit said {one.audit}{repaired}.")
     if loop.stopped:
         out.print(f"Stopped: {loop.stopped}.", markup=False)
     if loop.total is not None:
         out.print(f"All rounds together: {loop.total.conclusion}", markup=False)
     best = next((one for one in loop.rounds if one.number == loop.best), None)
     if best is not None:
-        out.print(f"Best policy: {folder / best.policy}   account: {folder / 'loop.json'}")
+        out.print(f"Best policy: {folder / best.policy}   account: {folder / 'loop.json'}", markup=False)
+    elif loop.rounds:
+        out.print("No round is better than the student it began with.")

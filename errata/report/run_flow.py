@@ -166,9 +166,9 @@ def flow_section(run: RunFiles) -> Section:
         "wrong": flow.imbalances(),
         "views": [(name, count(n)) for name, n in s.views.items()] if set(s.views) - {"direct"} else [],
         "confirming": count(s.confirming),
+        "drawn": "yes" if s.attempts else "",
     }
     figures = {"run-flow-plot": plot_flow(flow)} if s.attempts else {}
-    told["drawn"] = bool(figures)
     body = fill("run_flow.html.jinja", "flow", told)
     return Section("run-flow", title, "Flow", body, figures, styles=("run.css",))
 

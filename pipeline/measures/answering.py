@@ -46,9 +46,13 @@ class Answered:
     problem: Problem
     greedy: Given
     sampled: tuple[Given, ...] = ()
-    """Those that were written and judged: a failed request leaves fewer."""
     second: Given | None = None
     """None where no second turn was asked for, or there was no first answer to check."""
+
+    @property
+    def drawn(self) -> tuple[Given, ...]:
+        """The sampled answers that were written and judged."""
+        return tuple(given for given in self.sampled if not given.failed)
 
     def rows(self, of: str, model: str) -> Iterator[AnswerRow]:
         """The answers as lines of `answers.jsonl`."""
@@ -108,7 +112,7 @@ async def _answer_group(engine: Engine, group: Sequence[Problem], asking: Asking
     many: list[Outcome] = [[] for _ in group]
     if asking.samples:
         many = await engine.complete_many([Request(messages=c, params=asking.params, n=asking.samples) for c in asked])
-    calls = (_grade(asking.checker, *told) for told in zip(group, firsts, many, strict=True))
+    calls = (_grade(asking, *told) for told in zip(group, firsts, many, strict=True))
     answered = await finish_all(calls)
     return answered if asking.check is None else await _ask_again(engine, answered, asked, asking, asking.check)
 
@@ -134,14 +138,17 @@ async def _ask_again(
     return [replace(one, second=second.get(i)) for i, one in enumerate(answered)]
 
 
-async def _grade(checker: Checker, problem: Problem, first: Outcome, more: Outcome) -> Answered:
-    greedy = await _grade_one(checker, problem, first)
-    if isinstance(more, RequestFailed):
-        more = [more.completed[i] for i in sorted(more.completed)]
-    if isinstance(more, Exception):
+async def _grade(asking: Asking, problem: Problem, first: Outcome, more: Outcome) -> Answered:
+    greedy = await _grade_one(asking.checker, problem, first)
+    many: list[Outcome]
+    if isinstance(more, RequestFailed):  # some of its samples may have been written all the same
+        many = [[more.completed[i]] if i in more.completed else more for i in range(asking.samples)]
+    elif isinstance(more, Exception):
         raise more
-    sampled = await finish_all(_grade_one(checker, problem, [completion]) for completion in more)
-    return Answered(problem, greedy, tuple(given for given in sampled if not given.failed))
+    else:
+        many = [[completion] for completion in more]
+    sampled = await finish_all(_grade_one(asking.checker, problem, one) for one in many)
+    return Answered(problem, greedy, tuple(sampled))
 
 
 async def _grade_one(checker: Checker, problem: Problem, made: Outcome) -> Given:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pipeline.intervals import mcnemar_p
 from pipeline.measures.answering import Answered
-from pipeline.measures.bootstrap import bootstrap_mean
+from pipeline.measures.bootstrap import bootstrap_mean, round_off
 from pipeline.measures.records import Change, Estimate, Flip
 from pipeline.measures.score import second_turn_gains
 
@@ -27,7 +27,7 @@ def compare(before: Sequence[Answered], after: Sequence[Answered], name: str = "
             flips["fixed" if now else "broken"].append(_flip(old, new))
     fixed, broken = len(flips["fixed"]), len(flips["broken"])
     p_value = mcnemar_p(fixed, broken)
-    gain = bootstrap_mean(differences)
+    gain = bootstrap_mean(differences) if fixed or broken else _no_flip(len(before))
     failed = max(sum(a.greedy.failed for a in answered) for answered in (before, after)) / len(before)
     return Change(
         gain=gain,
@@ -40,6 +40,12 @@ def compare(before: Sequence[Answered], after: Sequence[Answered], name: str = "
         second_turn_gain=_second_turn_gain(before, after),
         examples={kind: tuple(found[:examples]) for kind, found in flips.items()},
     )
+
+
+def _no_flip(n: int) -> Estimate:
+    """No gain, with the exact 95% bound on a share of flips of which none was seen among n (Clopper & Pearson 1934)."""
+    bound = round_off(1 - 0.025 ** (1 / n))
+    return Estimate(value=0.0, interval=(-bound, bound))
 
 
 def _flip(old: Answered, new: Answered) -> Flip:
@@ -69,12 +75,12 @@ def _conclude(name: str, gain: Estimate, fixed: int, broken: int, p_value: float
 
 def _sampled_gain(before: Sequence[Answered], after: Sequence[Answered]) -> Estimate | None:
     """Difference of pass@1 over the problems of which both have samples."""
-    shares = [_share(new) - _share(old) for old, new in zip(before, after, strict=True) if old.sampled and new.sampled]
+    shares = [_share(new) - _share(old) for old, new in zip(before, after, strict=True) if old.drawn and new.drawn]
     return bootstrap_mean(shares) if shares else None
 
 
 def _share(answered: Answered) -> float:
-    return sum(given.verdict == "correct" for given in answered.sampled) / len(answered.sampled)
+    return sum(given.verdict == "correct" for given in answered.drawn) / len(answered.drawn)
 
 
 def _second_turn_gain(before: Sequence[Answered], after: Sequence[Answered]) -> Estimate | None:

@@ -62,6 +62,10 @@ class Score(Record):
     """Characters of the longest greedy answer."""
     samples: int
     """Sampled answers to each problem."""
+    samples_failed: int = 0
+    """Of all sampled answers, those whose request failed for good; pass@k and its like do without them."""
+    samples_truncated: int = 0
+    """Of all sampled answers, those cut off at the token limit; they are unknown."""
     pass_at: dict[int, Estimate] = {}
     """pass@k over the sampled answers, unbiased (Chen et al. 2021); pass@1 is their mean accuracy."""
     maj_at: dict[int, Estimate] = {}

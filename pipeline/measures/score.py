@@ -30,7 +30,8 @@ def score(
     verdicts = [a.greedy.verdict for a in answered]
     correct = verdicts.count("correct")
     tokens = [a.greedy.tokens for a in answered if a.greedy.text is not None]
-    grades = [tuple(given.grade for given in a.sampled) for a in answered]
+    drawn = [given for a in answered for given in a.sampled]
+    grades = [tuple(given.grade for given in a.drawn) for a in answered]
     passes = {k: pass_at(grades, k) for k in ks}
     majorities = {k: majority_at(grades, k) for k in ks if k > 1}
     several = [told for told in grades if len(told) > 1]
@@ -44,7 +45,9 @@ def score(
         failed=sum(a.greedy.failed for a in answered),
         tokens=round(fmean(tokens), 1) if any(tokens) else None,
         longest=max((len(a.greedy.text) for a in answered if a.greedy.text is not None), default=0),
-        samples=max((len(told) for told in grades), default=0),
+        samples=max((len(a.sampled) for a in answered), default=0),
+        samples_failed=sum(given.failed for given in drawn),
+        samples_truncated=sum(given.truncated for given in drawn),
         pass_at={k: told for k, told in passes.items() if told is not None},
         maj_at={k: told for k, told in majorities.items() if told is not None},
         distinct=mean_distinct(several),
@@ -56,8 +59,8 @@ def score(
 
 def difficulty_of(answered: Sequence[Answered]) -> dict[str, str]:
     """How hard each problem is for a model, by the share of its samples that are right; empty without two samples."""
-    several = [a for a in answered if len(a.sampled) > 1]
-    return {a.problem.id: _difficulty([given.verdict for given in a.sampled]) for a in several}
+    several = [a for a in answered if len(a.drawn) > 1]
+    return {a.problem.id: _difficulty([given.verdict for given in a.drawn]) for a in several}
 
 
 def _difficulty(verdicts: Sequence[Verdict]) -> str:
@@ -79,14 +82,14 @@ def _slices(
 
 
 def _slice(answered: Sequence[Answered], value_of: Callable[[Problem], Hashable]) -> dict[str, Slice]:
-    groups: defaultdict[Hashable, list[bool]] = defaultdict(list)
+    groups: defaultdict[str, list[bool]] = defaultdict(list)
     for one in answered:
-        groups[value_of(one.problem)].append(one.greedy.verdict == "correct")
+        groups[str(value_of(one.problem))].append(one.greedy.verdict == "correct")
     ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
     shown, rest = ordered[:SLICES], ordered[SLICES:]
     if rest:
         shown.append((OTHERS, [right for _, part in rest for right in part]))
-    return {str(value): _count(part) for value, part in sorted(shown, key=lambda group: str(group[0]))}
+    return {value: _count(part) for value, part in sorted(shown)}
 
 
 def _count(right: Sequence[bool]) -> Slice:

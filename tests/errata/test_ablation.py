@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from errata.ablation import Done, ablate
+from errata.ablation import ablate
 from errata.ablation_cells import check_plans, plan_cells, vary
 from errata.ablation_effects import effects
+from errata.ablation_results import Done
 from errata.ablation_settings import AblateSettings
 from errata.cli import main
 from errata.commands.ablate import print_cells, print_effects

@@ -246,3 +246,13 @@ def test_grade_takes_lists_and_names_a_wrong_option(tmp_path: Path, capsys: Any)
     assert [(t["id"], t["index"]) for t in map(json.loads, out.read_text().splitlines())] == [(1, 0), (1, 1)]
     assert main([*command, "--checker.tolerence", "1"]) == 2
     assert "--checker.tolerence: unknown key 'tolerence'; did you mean 'tolerance'" in capsys.readouterr().err
+
+
+def test_a_foreign_package_of_the_same_name_is_named(tmp_path: Path) -> None:
+    (tmp_path / "pipeline").mkdir()
+    (tmp_path / "pipeline" / "__init__.py").write_text("")
+    command = [sys.executable, "-c", "import errata"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    told = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert told.returncode == 1
+    assert f"the package `pipeline` that Python finds is {tmp_path / 'pipeline'}" in told.stderr

@@ -20,7 +20,7 @@ import errata.divergence
 from errata.config import ErrataSettings
 from errata.divergence import read_samples
 from errata.records import PairCredit, Rewards
-from errata.rewards import can_measure, load_tokenizer, measure_rewards
+from errata.rewards import cannot_measure, load_tokenizer, measure_rewards
 from errata.training import read_split, train
 from pipeline.errors import ConfigError, DataError
 from pipeline.evaluate import trained_engine
@@ -294,13 +294,16 @@ def test_texts_that_the_template_rewrites_have_no_tokens_to_show(
 def test_what_can_be_measured_is_known_beforehand(student_dir: Path, tmp_path: Path) -> None:
     settings = make_run(tmp_path / "a", student_dir, {"validation": make_pairs(2, 0)})
     policy = perturb(student_dir, tmp_path / "policy")
-    assert can_measure(settings, policy)
-    assert not can_measure(settings, "a-name-at-a-server")
-    assert not can_measure(make_run(tmp_path / "b", student_dir, {}), policy)
+    assert cannot_measure(settings, policy) is None
+    assert cannot_measure(settings, "a-name-at-a-server")
+    assert cannot_measure(make_run(tmp_path / "b", student_dir, {}), policy)
     endpoint = {"engine": "endpoint", "base_url": "http://127.0.0.1:1/v1", "model": "m"}
     elsewhere = ErrataSettings(**{**settings.model_dump(), "student": endpoint})
-    assert not can_measure(elsewhere, policy)
-    assert can_measure(ErrataSettings(**{**elsewhere.model_dump(), "train": {"model": str(student_dir)}}), policy)
+    assert cannot_measure(elsewhere, policy)
+    assert (
+        cannot_measure(ErrataSettings(**{**elsewhere.model_dump(), "train": {"model": str(student_dir)}}), policy)
+        is None
+    )
 
 
 def test_a_reference_with_other_tokens_is_refused(student_dir: Path, tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ import pytest
 from errata.config import ErrataSettings, LoopSettings
 from errata.loop import Start, name_of, round_settings
 from errata.records import Round
-from errata.rounds import budget_left, choose_best, paid, reason_to_stop
+from errata.rounds import budget_left, choose_best, hash_named, paid, reason_to_stop, why_no_pair
 from pipeline.cache import CompletionCache, Paid
 from pipeline.errors import StoppedEarly
 from pipeline.measures.records import Estimate
+from pipeline.summary import Summary
 
 
 def made(number: int, after: float, *, gain: float = 0.0, p: float = 1.0, moved: float | None = None) -> Round:
@@ -75,10 +76,11 @@ def test_a_loop_stops_where_chosen_texts_become_less_likely_than_allowed() -> No
 
 
 def test_the_best_round_is_the_first_of_the_most_accurate() -> None:
-    best = choose_best([made(1, 0.7), made(2, 0.9), made(3, 0.9)])
+    best = choose_best([made(1, 0.7, gain=0.1), made(2, 0.9), made(3, 0.9)])
     assert best is not None
     assert best.number == 2
     assert choose_best([]) is None
+    assert choose_best([made(1, 0.4, gain=-0.1)]) is None, "the student that it began with is better"
 
 
 def make_settings(tmp_path: Path, student_dir: Path, **sections: object) -> ErrataSettings:
@@ -124,3 +126,27 @@ def test_the_budget_is_that_of_all_rounds_together(tmp_path: Path, student_dir: 
     assert left.max_tokens == 700
     with pytest.raises(StoppedEarly, match=r"max_cost 0\.8 is spent after 2 rounds"):
         budget_left(make_settings(tmp_path, student_dir, budget={"max_cost": 0.8}), names)
+
+
+def test_what_files_and_folders_hold_is_part_of_the_fingerprint(tmp_path: Path) -> None:
+    data, model = tmp_path / "p.jsonl", tmp_path / "model"
+    model.mkdir()
+    data.write_text("1")
+    (model / "config.json").write_text("{}")
+    (model / "model.safetensors").write_bytes(b"a")
+    told = {"problems": {"path": str(data)}, "teachers": {"t": {"model": str(model), "n": 3, "at": "no/such"}}}
+    first = hash_named(told)
+    assert first.keys() == {str(data), str(model)}
+    (model / "model.safetensors").write_bytes(b"b")
+    second = hash_named(told)
+    assert second[str(data)] == first[str(data)]
+    assert second[str(model)] != first[str(model)]
+    data.write_text("2")
+    assert hash_named(told)[str(data)] != first[str(data)]
+
+
+def test_a_round_without_pairs_says_what_became_of_its_mistakes() -> None:
+    assert why_no_pair(Summary(attempts=40)) == "the student makes no mistake in 40 attempts"
+    told = why_no_pair(Summary(attempts=40, mistakes=3, corrections={"reference": 2}, dropped={"length_ratio": 2}))
+    assert told == "of 3 mistakes 2 were corrected; dropped: length_ratio 2"
+    assert "1 are held back for validation" in why_no_pair(Summary(mistakes=1, splits={"validation": 1}))
