@@ -25,7 +25,7 @@ from errata.records import Ablation, Cell
 from errata.training import read_splits, student_model, train
 from pipeline.engines.base import EngineSettings
 from pipeline.errors import ConfigError, DataError
-from pipeline.evaluate import evaluate, need_section, with_model
+from pipeline.evaluate import check_evaluation, evaluate, need_section, with_model
 from pipeline.identity import file_hash, model_identity
 from pipeline.prompts import Prompts
 from pipeline.run import QUIET, Progress, build, dump_settings
@@ -89,8 +89,6 @@ def greedy_alone(settings: ErrataSettings) -> ErrataSettings:
 
 def check_measured(asked: ErrataSettings, plans: Sequence[Plan]) -> None:
     """Look at the held-out problems and at what asks them, for each set of training problems. Raises UsageError."""
-    from pipeline.evaluate import check_evaluation
-
     for model in {student_model(plan.settings, plan.settings.train) for plan in plans}:
         try:
             policy_engine(asked, model).check()

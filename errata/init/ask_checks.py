@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from rich.text import Text
 
@@ -63,10 +64,25 @@ def _show(asker: Asker, checker: CheckerSettings, proof: Proof) -> None:
         asker.say(Text(f"  {line}"))
 
 
-def ask_held_out(
-    asker: Asker, problems: ProblemSettings, checker: CheckerSettings
-) -> tuple[ProblemSettings | Split | None, ProblemSettings]:
-    """Held-out problems, or how to set some apart, or none; and the problems, which may now keep clear of them."""
+@dataclass(frozen=True)
+class HeldOut:
+    """What was decided on held-out problems."""
+
+    training: ProblemSettings
+    """The problems that are trained on, which may now keep clear of the held-out ones."""
+    problems: ProblemSettings | None = None
+    """Of a file, or of a split of the data set."""
+    split: Split | None = None
+    """How to set some apart."""
+    count: int = 0
+    bad_rows: tuple[str, ...] = ()
+    """Held-out rows that are left out, and why."""
+    overlap: str | None = None
+    """Which of them stand in the training data, whose like is left out there."""
+
+
+def ask_held_out(asker: Asker, problems: ProblemSettings, checker: CheckerSettings) -> HeldOut:
+    """Held-out problems, or how to set some apart, or none; they are looked for in the training data."""
     found = None if asker.given["--held-out"] is not None else _find(asker, problems)
     offered = {found: "found beside the data"} if found else {}
     offered |= {SPLIT: "set a tenth of the problems apart, 500 at most; the file stays as it is", NONE: "not now"}
@@ -86,9 +102,10 @@ def ask_held_out(
         near = f"; {held_out.near:,} that nearly repeat a held-out one stand in neither" if held_out.near else ""
         bad = f"; {held_out.bad:,} cannot be read and stand in neither" if held_out.bad else ""
         asker.say(Text(f"{told}{near}{bad}."))
+        return HeldOut(problems, split=held_out, count=len(held_out.held_out))
     else:
         return _look_at(asker, problems, held_out, checker)
-    return held_out, problems
+    return HeldOut(problems)
 
 
 def _find(asker: Asker, problems: ProblemSettings) -> str | None:
@@ -99,21 +116,21 @@ def _find(asker: Asker, problems: ProblemSettings) -> str | None:
         return None
 
 
-def _look_at(
-    asker: Asker, problems: ProblemSettings, held_out: ProblemSettings, checker: CheckerSettings
-) -> tuple[ProblemSettings, ProblemSettings]:
+def _look_at(asker: Asker, problems: ProblemSettings, held_out: ProblemSettings, checker: CheckerSettings) -> HeldOut:
     """Held-out problems and problems, changed where rows cannot be read, or stand in both."""
     reader = checker.create()
     train, known = read_leniently(problems, reader), read_leniently(held_out, reader)
-    asker.say(Text(f"{held_out.path}: {len(known):,} problems."))
-    if bad := known.report.bad_rows:
+    count, bad = len(known), tuple(known.report.bad_rows)
+    asker.say(Text(f"{held_out.path}: {count:,} problems."))
+    if bad:
         asker.say(
             Text(f"Rows that cannot be read, and will be left out: {len(bad)}, the first: {bad[0]}", style="yellow")
         )
         held_out = held_out.model_copy(update={"on_bad_row": "skip"})
-    if overlap := find_overlap(train, known):
+    overlap = find_overlap(train, known)
+    if overlap is not None:
         asker.say(Text(f"Some stand in the training data: {overlap}", style="yellow"))
         asker.say("Their like will be left out of training (problems.decontaminate).")
         clear = DecontaminateSettings.model_validate({"files": [as_evaluation_file(held_out)]})
         problems = problems.model_copy(update={"decontaminate": clear})
-    return held_out, problems
+    return HeldOut(problems, held_out, count=count, bad_rows=bad, overlap=overlap)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
 from errata.init.guess import Sample, guess_problems, look
 from pipeline.checkers.base import Checker
 from pipeline.errors import ConfigError, DataError, UsageError
+from pipeline.measures.folding import fold_question
 from pipeline.measures.held_out import HeldOutSettings, check_held_out, seen
 from pipeline.problems import ProblemSettings, ProblemSource
 from pipeline.rows import Row, column, read_rows
@@ -172,9 +172,7 @@ def _question(row: Row, source: ProblemSettings) -> str | None:
 
 
 def _key(question: str) -> str:
-    """Equal for questions that differ in white space, case or the mark at their end alone."""
-    folded = unicodedata.normalize("NFC", question).casefold()
-    return content_id(" ".join(re.findall(r"\w+|[^\w\s]", folded)).rstrip(" .?。？"))
+    return content_id(fold_question(question))
 
 
 def _line(row: Row) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from errata.init import ask_checks, ask_models, ask_problems
+from errata.init.ask_checks import HeldOut
 from errata.init.guess import Sample, has_notes
-from errata.init.heldout import Split
 from errata.init.models import learning_rate, room_for_answers
 from errata.init.plan import Plan
 from errata.init.proof import Proof
@@ -28,8 +28,9 @@ class Outcome:
 
     plan: Plan
     proof: Proof
-    split: Split | None
-    """What has to be written besides the configuration."""
+    held_out: HeldOut
+    left_out: tuple[str, ...]
+    """Rows of the sample that the run will leave out, and why."""
 
 
 def interview(asker: Asker, config: Path | None) -> Outcome:
@@ -44,25 +45,27 @@ def interview(asker: Asker, config: Path | None) -> Outcome:
     asker.say("\n[bold]4. The checker[/], which decides between right and wrong")
     checker, problems, proof = ask_checks.ask_checker(asker, sample, problems, teachers)
     asker.say("\n[bold]5. Held-out problems[/], for the accuracy before and after")
-    held_out, problems = ask_checks.ask_held_out(asker, problems, checker)
+    held_out = ask_checks.ask_held_out(asker, problems, checker)
     asker.say("\n[bold]6. The run[/]")
     guess = guess_name(problems.path) if config is None else _clean(config.stem) or "my-run"
     folder = asker.given["--prompts"]
     plan = Plan(
         name=asker.ask("--name", "Its name", _read_name, guess=guess),
-        problems=problems,
+        problems=held_out.training,
         checker=checker,
         student=student,
         teachers=teachers,
         reference=reference,
         cleanups=("calculator_notes",) if has_notes(_solutions(sample, problems)) else (),
-        held_out=None if isinstance(held_out, Split) else held_out,
+        held_out=held_out.problems,
         max_tokens=room_for_answers(student),
         learning_rate=learning_rate(train_model or student.local_model),
         train_model=train_model,
         prompts=None if folder is None else Path(folder),
     )
-    return Outcome(_with_budget(asker, plan), proof, held_out if isinstance(held_out, Split) else None)
+    broken = sample.broken if held_out.split is None else ()  # a split leaves them out, and counts them itself
+    left_out = (*broken, *proof.bad_rows) if problems.on_bad_row == "skip" else ()
+    return Outcome(_with_budget(asker, plan), proof, held_out, left_out)
 
 
 def _with_budget(asker: Asker, plan: Plan) -> Plan:

@@ -11,7 +11,9 @@ from pathlib import Path
 from rich.text import Text
 
 from errata.config import ErrataSettings, load
+from errata.init.decided import as_json
 from errata.init.interview import Outcome, interview
+from errata.init.plan import Plan
 from errata.init.questions import Asker
 from errata.init.yaml_text import render
 from pipeline.errors import ConfigError, StoppedEarly
@@ -28,7 +30,7 @@ def make(asker: Asker, arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt as error:
         raise StoppedEarly("stopped by Ctrl-C; nothing was written") from error
     file = arguments.config or Path(f"{outcome.plan.name}.yaml")
-    settings = _write(asker, outcome, file, arguments.force)
+    plan, settings = _write(asker, outcome, file, arguments.force)
     missing = _missing(settings)
     if missing is not None:
         asker.say(Text(f"Before the run: {missing}", style="yellow"))
@@ -44,9 +46,7 @@ def make(asker: Asker, arguments: argparse.Namespace) -> int:
         if not asker.quiet:
             print_preview(preview)
     if asker.quiet:
-        proof, split = outcome.proof, outcome.split
-        shown = {"config": str(file), "gold_answers": proof.of, "read": proof.read, "missing": missing}
-        shown |= {"train": len(split.train), "held_out": len(split.held_out)} if split is not None else {}
+        shown = {"config": str(file), "missing": missing, **as_json(outcome, plan)}
         print(json.dumps(shown | ({"preview": preview.as_json()} if preview is not None else {}), indent=1))
     _say_next(asker, file, settings)
     return 0
@@ -57,10 +57,10 @@ def _refuse_to_overwrite(file: Path, force: bool) -> None:
         raise ConfigError(f"{file} is there already; another name, or --force to overwrite it")
 
 
-def _write(asker: Asker, outcome: Outcome, file: Path, force: bool) -> ErrataSettings:
-    """Write the configuration and the files of a split, and load what was written."""
+def _write(asker: Asker, outcome: Outcome, file: Path, force: bool) -> tuple[Plan, ErrataSettings]:
+    """Write the configuration and the files of a split, and load what was written; the plan then names these files."""
     _refuse_to_overwrite(file, force)
-    plan, split = outcome.plan, outcome.split
+    plan, split = outcome.plan, outcome.held_out.split
     if split is not None:
         train, held_out = (file.with_name(f"{plan.name}-{side}.jsonl") for side in ("train", "heldout"))
         split.write(train, held_out, force=force)
@@ -68,7 +68,7 @@ def _write(asker: Asker, outcome: Outcome, file: Path, force: bool) -> ErrataSet
         asker.say(Text(f"Wrote {train} ({len(split.train):,} rows) and {held_out} ({len(split.held_out):,} rows)."))
     write_file(file, render(plan))
     asker.say(Text(f"Wrote {file}."))
-    return load(file, [])
+    return plan, load(file, [])
 
 
 def _moved(problems: ProblemSettings, file: Path) -> ProblemSettings:

@@ -21,12 +21,29 @@ from errata.live import Bars
 from errata.ui import listed, out, print_forecast
 from pipeline.filtering import look_at, make_looks, texts_of_pair
 from pipeline.forecast import Forecast, forecast
+from pipeline.problems import ProblemSource
 from pipeline.types import Finding, Pair
 
 PAIRS, REASONS, EXAMPLES = 3, 5, 3
 """Pairs, reasons of a kind, and examples that are shown."""
 WIDE = 100
 """Characters of a question in a list."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What `errata evaluate` will ask for, which the forecast leaves out."""
+
+    problems: int
+    """Of all sets."""
+    answers: int
+    """To each problem: the greedy one, the samples, and a second turn where there is one."""
+    models: int
+
+    @property
+    def texts(self) -> int:
+        """All of them."""
+        return self.problems * self.answers * self.models
 
 
 @dataclass(frozen=True)
@@ -38,6 +55,8 @@ class Preview:
     findings: dict[str, list[Finding]]
     """What the filters say of the pairs that were made, by pair."""
     advice: list[str]
+    evaluation: Asked | None
+    """None where there are no held-out problems."""
 
     @property
     def made(self) -> list[Pair]:
@@ -65,6 +84,7 @@ class Preview:
             "objections": [vars(objected) for objected in told.objections()],
             "advice": self.advice,
             "forecast": self.forecast.model_dump(mode="json"),
+            "evaluation": self.evaluation and vars(self.evaluation) | {"texts": self.evaluation.texts},
         }
 
 
@@ -73,13 +93,25 @@ def take_preview(settings: ErrataSettings, problems: int) -> Preview:
 
     Raises UsageError for bad input, StoppedEarly where the budget ends.
     """
+    evaluation = count_evaluation(settings)
     with tempfile.TemporaryDirectory(prefix="errata-preview-") as folder:
         with Bars() as bars:
             foreseen = asyncio.run(forecast(settings, problems, bars, Path(folder)))
         sampled = read_sample(Path(folder))
     looks = make_looks(settings.filters, ())
     findings = {p.id: look_at(texts_of_pair(p), looks) for p in sampled.pairs if p.dropped_by is None}
-    return Preview(sampled, foreseen, findings, sampled.advice(settings.sample.params.max_tokens))
+    return Preview(sampled, foreseen, findings, sampled.advice(settings.sample.params.max_tokens), evaluation)
+
+
+def count_evaluation(settings: ErrataSettings) -> Asked | None:
+    """Read the held-out problems, and count what they will be asked. Raises DataError."""
+    section = settings.evaluate
+    if section is None:
+        return None
+    sets = section.all_sets.values()
+    problems = sum(len(ProblemSource(one.source, (one.checker or settings.checker).create())) for one in sets)
+    answers = 1 + section.samples + (section.second_turn is not None)
+    return Asked(problems, answers, len(section.models) or 2)
 
 
 def print_preview(preview: Preview) -> None:
@@ -102,6 +134,11 @@ def print_preview(preview: Preview) -> None:
         out.print(Text.assemble(("Advice: ", "bold yellow"), line))
     out.print()
     print_forecast(preview.forecast)
+    if (asked := preview.evaluation) is not None:
+        out.print(
+            f"Not in the table: `errata evaluate` will ask {asked.problems:,} held-out problems × {asked.answers} "
+            f"answers × {asked.models} models, {asked.texts:,} texts."
+        )
 
 
 def _drops(findings: Sequence[Finding]) -> bool:

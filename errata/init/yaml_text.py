@@ -63,7 +63,7 @@ def _pieces(plan: Plan) -> dict[str, Any]:
         "student": student,
         "other_students": others,
         "about_engine": RUNS[student["engine"]],
-        "checker": _bare(plan.checker),
+        "checker": bare(plan.checker),
         "about_checker": ABOUT[plan.checker.name],
         "other_checkers": _other_checkers(plan),
         "teacher": writer,
@@ -103,12 +103,12 @@ def _other_checkers(plan: Plan) -> list[tuple[Any, str]]:
     if name not in ASKS:
         model = next(map(told, plan.teachers.values()), {"engine": "endpoint", **PRESETS["deepseek"]})
         second = {"checker": "judge", "engine": model}
-        chain = {"checker": "chain", "first": _bare(plan.checker), "second": second}
+        chain = {"checker": "chain", "first": bare(plan.checker), "second": second}
         others.append((chain, ABOUT["chain"]))
     return others
 
 
-def _bare(checker: CheckerSettings) -> Any:
+def bare(checker: CheckerSettings) -> Any:
     """Its name, where nothing else is set."""
     set_ones = told(checker)
     return checker.name if list(set_ones) == ["checker"] else set_ones

@@ -12,15 +12,17 @@ from math import ceil
 
 import numpy as np
 
+from pipeline.measures.folding import normalise
 from pipeline.select.ngrams import Hashes, hash_ngrams, words
 
 SHORT = 13
-"""A text of fewer words, signs counted, is like no other: one word more or less makes it another text."""
+"""A text of fewer words, signs counted, is like no other: one word more or less makes it another text. `quoted` finds
+those that stand in longer ones."""
 _BOILERPLATE = 10
 """An n-gram that stands in more than half of the texts, and in more than this many, tells nothing."""
 _SIGNS = str.maketrans(
     {"+": " plus ", "*": " times ", "/": " over ", "^": " power ", "=": " equals ", "<": " less ", ">": " more "}
-    | dict.fromkeys("-−", " minus ")
+    | {"-": " minus "}
 )
 """`words` drops signs, without which `3 + 4` is `3 - 4`."""
 
@@ -62,5 +64,5 @@ class NearCopies:
                 yield owner, shared / len(of_text)
 
     def _hash(self, text: str) -> Hashes:
-        cut = words(text.translate(_SIGNS))
+        cut = words(normalise(text).translate(_SIGNS))
         return hash_ngrams(cut if len(cut) >= max(SHORT, self.n) else (), self.n)

@@ -11,7 +11,7 @@ import yaml
 
 from errata.ablation import ablate
 from errata.ablation_cells import check_plans, plan_cells
-from errata.ablation_results import kept_grids
+from errata.ablation_results import grid_file, kept_grids
 from errata.ablation_settings import AblateSettings
 from errata.cli import main
 from errata.commands.ablate import print_cells, print_effects
@@ -92,10 +92,14 @@ def test_grids_and_policies_outlive_what_follows_them(tmp_path: Path, capsys: py
     assert watch.stages.count("evaluate after") > 0, "the other cell has none yet"
     assert all((settings.run_dir / cell.run / "policy").is_dir() for cell in read(result).cells)
 
-    other = settings.model_copy(update={"train": settings.train.model_copy(update={"epochs": 0.2})})
-    before = {file: file.read_bytes() for file in kept_grids(settings.run_dir)}
-    ablate(other)
-    assert before.items() < {file: file.read_bytes() for file in kept_grids(settings.run_dir)}.items()
+
+def test_a_grid_has_its_own_file_by_its_axes_and_by_what_its_cells_depend_on(tmp_path: Path) -> None:
+    one = make_small(tmp_path, BETAS)
+    other = make_small(tmp_path, {"train.beta": [1]})
+    files = {grid_file(settings, keys) for settings in (one, other) for keys in (["a", "b"], ["a", "c"])}
+    assert len(files) == 4
+    assert {file.parent for file in files} == {one.run_dir / "ablation" / "grids"}
+    assert all(file.name.startswith("beta-") for file in files)
 
 
 def read(file: Path) -> Ablation:
@@ -158,7 +162,7 @@ def test_an_engine_that_cannot_ask_a_policy_is_told_before_a_thing_is_sampled(tm
     values = settings.model_dump(mode="json", exclude_unset=True)
     values["evaluate"]["after"] = {"engine": "vllm", "model": "m", "python": "/bin/false"}
     values["ablate"] = settings.ablate.model_dump(mode="json")
-    with pytest.raises(ConfigError, match="evaluate.after: python: /bin/false does not run"):
+    with pytest.raises(ConfigError, match=r"evaluate\.after: python: /bin/false does not run"):
         ablate(ErrataSettings.model_validate(values))
     assert not (tmp_path / "completions.sqlite").exists()
 

@@ -296,3 +296,63 @@ def test_real_data_are_understood_without_a_word(
     assert settings.evaluate.problems.path == "gsm-test.jsonl"
     assert settings.cleanups[0].cleanup == "calculator_notes"
     assert settings.checker.name == "numeric"
+
+
+def test_a_program_reads_all_that_was_decided_for_it(
+    folder: Path, student_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = Path("apples.jsonl").read_text().splitlines(keepends=True)
+    bad = '{"question": "How many?", "answer": "five or six", "solution": "x"}\n'
+    Path("apples-train.jsonl").write_text("".join([*lines[:40], bad, "{broken\n"]))
+    Path("apples-test.jsonl").write_text("".join([*lines[38:], "{broken\n"]))
+    options = ["--student", str(student_dir), "--student-engine", "transformers", "--teacher", "reference", "--json"]
+    assert main(["init", "run.yaml", "--data", "apples-train.jsonl", *options, "--checker", "numeric"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    settings = load(Path("run.yaml"), [])
+    assert settings.problems.on_bad_row == settings.evaluate.problems.on_bad_row == "skip"
+    assert settings.problems.decontaminate.files
+    assert (told["checker"], told["student"]) == ("numeric", {"engine": "transformers", "model": str(student_dir)})
+    assert [(one["from"], one["why"], one["rows"]) for one in told["left_out"]] == [
+        ("data", "cannot be read", 2),
+        ("held_out", "cannot be read", 1),
+    ]
+    assert all("jsonl:" in one["first"] for one in told["left_out"])
+    assert (told["held_out"]["path"], told["held_out"]["problems"]) == ("apples-test.jsonl", 22)
+    assert "2 of 22 in held_out" in told["overlap"]
+
+    rows = [json.loads(line) | {"extra": 1} for line in lines[:3]]
+    Path("apples.jsonl").write_text("".join([*lines, *(json.dumps(row) + "\n" for row in rows), "{broken\n"]))
+    split = ["--data", "apples.jsonl", "--held-out", "split", "--name", "cut", "--checker", "math"]
+    assert main(["init", *options, *split]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["checker"], told["overlap"]) == ("math", None)
+    assert told["held_out"]["path"] == "cut-heldout.jsonl"
+    written = [len(Path(f"cut-{side}.jsonl").read_text().splitlines()) for side in ("train", "heldout")]
+    assert written == [told["train"], told["held_out"]["problems"]]
+    left_out = {(one["from"], one["why"]): one["rows"] for one in told["left_out"]}
+    assert left_out["data", "has no question that can be read"] == 1
+    assert sum(written) + sum(left_out.values()) == 64
+    assert main(["init", "none.yaml", "--data", "apples-train.jsonl", *options, "--held-out", "none"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["held_out"], told["overlap"], len(told["left_out"])) == (None, None, 1)
+
+
+def test_paths_are_shown_as_they_are(
+    folder: Path, student_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = folder / "a[bold]b[" / "b]"
+    odd.mkdir(parents=True)
+    (folder / "apples.jsonl").rename(odd / "train.jsonl")
+    lines = (odd / "train.jsonl").read_text().splitlines(keepends=True)
+    (odd / "test.jsonl").write_text("".join(lines[:25]))
+    (odd / "train.jsonl").write_text("".join(lines[24:]) + "{broken\n")
+    Path("student[bold]").symlink_to(student_dir)
+    options = ["--data", f"{odd}/train.jsonl", "--student", "student[bold]", "--teacher", "reference"]
+    assert main(["init", f"{odd}/run.yaml", *options]) == 0
+    shown = capsys.readouterr().out
+    assert f"Wrote {odd}/run.yaml." in shown
+    assert f"{odd}/test.jsonl: 25 problems" in shown
+    assert "student[bold], engine" in shown
+    monkeypatch.chdir(odd)
+    assert main(["init", "other.yaml", *options[:2], "--student", str(student_dir), *options[4:], "--preview"]) == 0
+    assert "foreseen from" in capsys.readouterr().out

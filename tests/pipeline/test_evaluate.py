@@ -116,7 +116,7 @@ def test_a_held_out_problem_in_other_data_that_was_trained_on_is_refused(tmp_pat
     pair = {"prompt": [{"role": "user", "content": row["question"]}]}
     pair |= {side: [{"role": "assistant", "content": f"#### {side}"}] for side in ("chosen", "rejected")}
     (tmp_path / "pairs.jsonl").write_text(json.dumps(pair) + "\n")
-    with pytest.raises(DataError, match=r"pairs\.jsonl, pair 1"):
+    with pytest.raises(DataError, match=r"pairs\.jsonl:1"):
         asyncio.run(evaluate(settings, str(student_dir), trained_on=[tmp_path / "pairs.jsonl"]))
 
 

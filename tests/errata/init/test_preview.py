@@ -12,7 +12,7 @@ import pytest
 
 import pipeline
 from errata.config import ErrataSettings
-from errata.init.preview import print_preview, take_preview
+from errata.init.preview import count_evaluation, print_preview, take_preview
 from pipeline.forecast import forecast
 
 
@@ -82,3 +82,25 @@ def test_the_sample_stays_in_the_folder_that_is_given(settings: ErrataSettings, 
     assert (len(run.attempts), run.attempts.problem_id.nunique()) == (40, 10)
     assert len(run.pairs[run.pairs.kept]) > 0
     assert not (settings.run_dir / "attempts.jsonl").exists()
+
+
+def test_what_evaluation_will_ask_is_said_beside_the_forecast(
+    settings: ErrataSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert take_preview(settings, 2).as_json()["evaluation"] is None
+    rows = [{"question": f"Double {i} is what?", "answer": str(2 * i)} for i in range(1500)]
+    (tmp_path / "held.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [*rows, rows[0]]))
+    held_out = {"path": str(tmp_path / "held.jsonl")}
+    values = settings.model_dump(mode="json", exclude_unset=True) | {"evaluate": {"problems": held_out}}
+    preview = take_preview(ErrataSettings.model_validate(values), 2)
+    told = preview.as_json()
+    assert told["evaluation"] == {"problems": 1500, "answers": 5, "models": 2, "texts": 15000}
+    assert list(told["forecast"]["engines"]) == ["student", "t"]
+    print_preview(preview)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "1,500 held-out problems × 5 answers × 2 models, 15,000 texts" in shown
+    more = {"samples": 0, "second_turn": {}, "models": {"a": values["student"]}, "sets": {"x": {"problems": held_out}}}
+    values["evaluate"] |= more
+    counted = count_evaluation(ErrataSettings.model_validate(values))
+    assert counted is not None
+    assert (counted.problems, counted.answers, counted.models, counted.texts) == (3000, 2, 1, 6000)

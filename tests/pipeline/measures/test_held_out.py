@@ -77,6 +77,75 @@ def test_space_case_and_composed_letters_make_no_other_question(copy: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("question", "copy"),
+    [
+        ("Answer me: what is 12 + 30?", "Answer me: what is １２ ＋ ３０？"),
+        ("Who wrote “Emma”?", 'Who wrote "Emma"?'),
+        ("Where’s the mother-in-law?", "Where's the mother\u2011in\u2013law?"),
+        ("Who was he?", "Who\u200b was\u00a0he\ufeff?"),
+        ("Name two rivers!", "Name two rivers:"),
+        ("Name two rivers", "“Name two rivers…”"),
+        ("小红有几个？", "小红 有几个："),
+    ],
+)
+def test_other_forms_of_the_same_signs_make_no_other_question(question: str, copy: str) -> None:
+    assert "is the same question as train.jsonl:1" in ask(question, copy)
+    assert "is the same question as train.jsonl:1" in ask(copy, question)
+
+
+def test_a_long_question_with_unseen_characters_in_every_word_is_a_copy() -> None:
+    assert "of its 3-grams" in ask(PLANE, "Solve. " + re.sub(r"(\w)(\w)", "\\1\u200b\\2", PLANE))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Answer with one word. What is the capital of Peru?",
+        "What is the capital of Peru? Answer with one word.",
+        "Question:\nwhat is the CAPITAL\nof Peru\n\nAnswer:",
+        "1) What is the capital of Chile?\n2) What is the capital of Peru?",
+        '**Q:** "What is the capital of Peru?" Think.',
+        "<|user|>What is the capital of Peru?</s>",
+        "[INST] What is the capital of Peru [/INST]",
+    ],
+)
+def test_a_short_question_within_a_longer_text_is_found(text: str) -> None:
+    question = "What is the capital of Peru?"
+    assert "stands in train.jsonl:1 (another problem there? evaluate.held_out.quoted: false)" in ask(question, text)
+    held_out, training = make_problems([question]), make_problems([text], "train")
+    assert find_leak(held_out, training, HeldOutSettings(quoted=False)) == ""
+
+
+def test_a_prompt_around_the_question_is_the_question() -> None:
+    def fill(problem: Problem) -> str:
+        return f"You are asked {problem.question} and must say it in one word."
+
+    sets = {"held_out": make_problems(["Who?", "Why?", "Where?"]), "edge": make_problems(["Who?"], "edge")}
+    training = [Seen("1", "you are asked who? and must say it in one word", "t:1"), Seen("2", "Who?", "t:2")]
+    with pytest.raises(DataError, match=r"is the same question as t:1: 'Who\?'.* 1 of 3 in held_out, 1 of 1 in edge"):
+        check_held_out(sets, training, asked=dict.fromkeys(sets, fill))
+    with pytest.raises(DataError, match=r"trained on: 1 of 3 in held_out\."):
+        check_held_out({"held_out": sets["held_out"]}, training[:1], asked={"held_out": fill})
+    check_held_out(sets, training[:1], asked={"other": fill})
+
+
+def test_a_question_with_another_passage_or_other_options_is_not_found_in_a_longer_text() -> None:
+    def fill(problem: Problem) -> str:
+        return f"{problem.extras['passage']}\n{problem.question}\n" + "\n".join(problem.extras["choices"])  # type: ignore[arg-type]
+
+    extras: dict[str, Extra] = {"passage": "A dog barks.", "choices": ("Dogs.", "Cats."), "level": "hard"}
+    problem = Problem(id="a", question="What is this passage about?", answer="A", extras=extras, source="f:1")
+    text = fill(problem)
+    other = text.replace("dog", "bird").replace("Dogs", "Birds")
+    for of in ({"held_out": fill}, None):
+        with pytest.raises(DataError, match="stands in x:1"):
+            check_held_out({"held_out": [problem]}, [Seen(None, f"Read. {text}", "x:1")], asked=of)
+        check_held_out({"held_out": [problem]}, [Seen(None, other, "x:1")], asked=of)
+    passage = text.replace("A dog barks.", "A cat meows.")
+    check_held_out({"held_out": [problem]}, [Seen(None, passage, "x:1")], asked={"held_out": fill})
+
+
+@pytest.mark.parametrize(
     ("one", "other"),
     [
         ("What is 3 + 4?", "What is 3 - 4?"),
@@ -84,6 +153,14 @@ def test_space_case_and_composed_letters_make_no_other_question(copy: str) -> No
         ("What is 1 2?", "What is 12?"),
         ("What is 5!", "What is 5?"),
         ("What is x²?", "What is x2?"),
+        ("What is 5%?", "What is 5?"),
+        ("How much is 3 + 4!", "How much is 3 + 4?"),
+        ("How much is 3 plus 4?", "How much is 3 plus 4 : 2?"),
+        ("How much is 3 + 4?", "How much is 3 + 4.5?"),
+        ("Is its blood of type A+", "Is its blood of type A-"),
+        ("What is the capital of Peru?", "What is the capital of Peru and of Chile?"),
+        ("What is the capital of Peru?", "In 1532, what is the capital of Peru?"),
+        ("Which one is it?", "Which of them is (it)?"),
         ("小明有3个苹果,小红有5个,一共有几个?", "小明有3个苹果,小红有6个,一共有几个?"),
     ],
 )
@@ -144,6 +221,15 @@ def test_gsm8ks_test_problems_pass(shared_data: Path) -> None:
     like_one = find_leak(held_out, training, HeldOutSettings(min_share=0.7))
     assert "test.jsonl:603: shares 74% of its 3-grams with train.jsonl:1315" in like_one
     assert "1 of 1319 in held_out" in like_one
+
+
+def test_chinese_questions_are_found_in_a_prompt_and_not_in_others(shared_data: Path) -> None:
+    rows = (shared_data / "cmath" / "test.jsonl").read_text().splitlines()
+    questions = [json.loads(row)["question"] for row in rows]
+    held_out, others = make_problems(questions[::2]), make_problems(questions[1::2], "train")
+    assert find_leak(held_out, others) == ""
+    prompts = make_problems([f"请回答：{question}只写答案。" for question in questions[::2]], "train")
+    assert "300 of 300 in held_out" in find_leak(held_out, prompts)
 
 
 def test_nine_in_ten_of_gsm8ks_questions_are_known_by_another_number(shared_data: Path) -> None:

@@ -41,6 +41,7 @@ def test_a_sign_is_a_word() -> None:
     copies = NearCopies([text], 3, 0.9)
     assert list(copies.find(text.replace("+", "-"))) == []
     assert list(copies.find(text.replace("7 + 4 * 3", "7+4*3"))) == [(0, 1.0)]
+    assert list(copies.find(text.replace("7 + 4 * 3 - 2", "７＋４×３−２"))) == [(0, 1.0)]
 
 
 def test_no_text_and_hostile_ones_are_like_none() -> None:
