@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +20,7 @@ TEXTS = st.text(st.sampled_from("ab5 .?!:;\n*-+—“\"'`<>[]()/\u200b\u0301²½
         ("¿Qué es?", "qué es"),
         ("«Who’s he»—", "who ' s he"),
         ("3−4 × 5 ÷ ½", "3 - 4 * 5 / 1 / 2"),
-        ("10¹² and x₂, 3½", "10 ^ 12 and x _2 , 3 1 / 2"),
+        ("10¹² and x₂, 3½", "10 ^ 12 and x_2 , 3 1 / 2"),
         ("3\u20624 \u00ad+ 3\u20644", "3 * 4 + 3 + 4"),
         ("5!?", "5 !"),
         ("f'", "f '"),
@@ -61,20 +59,30 @@ def test_a_text_is_cut_into_sentences_and_lines(text: str, sentences: list[str])
     assert fold(text).sentences == sentences
 
 
-HOSTILE = ["e" + "\u0301" * 100_000, "\n" + " " * 100_000, "\n" + "-" * 50_000 + " " * 50_000, ": " * 50_000]
-HOSTILE += [
-    "<a" * 50_000,
-    "*" * 100_000,
-    "!" * 100_000,
-    ":" + " " * 100_000 + ":",
-    "a. " * 33_000,
-    "'" * 100_000,
-    "\n-" * 50_000,
-]
-
-
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_hostile_texts_are_folded_in_linear_time(text: str) -> None:
-    started = time.process_time()
-    fold(text)
-    assert time.process_time() - started < 2
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "\u0301",
+        " ",
+        "\n",
+        ": ",
+        "<a",
+        "*",
+        "!",
+        "a. ",
+        "'",
+        "\n-",
+        "_",
+        "[",
+        "(1) ",
+        "\u200b",
+        "²",
+        "几",
+        "—",
+        "\n- - ",
+    ],
+)
+def test_long_texts_of_one_sign_are_folded(unit: str) -> None:
+    text = f"e{unit * (50_000 // len(unit))}x"
+    assert fold(text).whole == fold_question(text)
+    assert len(fold(f"\n{text}:{text}").sentences) <= len(text)
