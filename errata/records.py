@@ -88,7 +88,8 @@ class Round(Record):
     broken: int
     p_value: float
     chosen_change: float | None
-    """Mean change of the chosen texts' log-prob in training's last log line, in nats; None without a reference."""
+    """Mean change of the chosen texts' log-prob over the round's training, as its log has it, in nats; None without a
+    reference."""
     cost: float
     """Of this round, in the currency of the prices."""
     seconds: float

@@ -76,6 +76,7 @@
   const search = make("input", { type: "search", placeholder: "Search questions, answers and texts", data: { "aria-label": "Search the pairs" } });
   const counted = make("span", { className: "count", data: { "aria-live": "polite" } });
   const rows = make("ol", { className: "rows" });
+  const lost = make("p", { className: "note", hidden: true, data: { role: "status" } });
   const clear = make("button", { type: "button", className: "more", textContent: "Clear" });
   const chips = [...main.values.keys()].sort((a, b) => (main.values[b] === "kept") - (main.values[a] === "kept"));
   const options = [...chips, -1].map((value) => {
@@ -100,10 +101,10 @@
   element.append(
     make("div", { className: "tools" }, search, make("div", { className: "chips", data: { role: "group" } }, ...options.map(([, button]) => button))),
     make("div", { className: "tools narrow" }, ...selects.slice(1), order, clear),
-    counted, rows, make("div", { className: "tools" }, ...pages),
+    lost, counted, rows, make("div", { className: "tools" }, ...pages),
   );
 
-  function change(what) { what(); state.page = 0; show(); }
+  function change(what) { lost.hidden = true; what(); state.page = 0; show(); }
 
   let asked = 0;
   search.addEventListener("input", async () => {
@@ -179,8 +180,11 @@
   let next = false; // whether a search comes next
   const address = (row) => `#pair-${encodeURIComponent(list.id[row])}`;
   function named() {
-    if (!location.hash.startsWith("#pair-")) return -1;
-    try { return place.get(decodeURIComponent(location.hash.slice(6))) ?? -1; } catch { return -1; }
+    return location.hash.startsWith("#pair-") ? place.get(addressed()) ?? -1 : -1;
+  }
+  function addressed() {
+    const id = location.hash.slice(6);
+    try { return decodeURIComponent(id); } catch { return id; } // a % that begins no character
   }
 
   function shut() { leaving = true; open = -1; dialog.close(); }
@@ -189,6 +193,11 @@
     if (leaving) return;
     const row = named();
     open = row;
+    lost.hidden = row >= 0 || !location.hash.startsWith("#pair-");
+    if (!lost.hidden) {
+      lost.replaceChildren("Pair ", make("span", { className: "text", textContent: addressed() }), " is not on this page.");
+      lost.scrollIntoView({ block: "center" });
+    }
     if (row < 0) { if (dialog.open) { led = true; dialog.close(); } return; }
     if (!view.includes(row)) { state = start(); state.chosen[0] = -1; found = null; search.value = errata.query = ""; show(); }
     const [chunk, at] = list.places[row];
@@ -235,11 +244,12 @@
     led = leaving = false;
     if (dialog.open) return; // again, since
     dialog.replaceChildren();
+    if (!followed && named() >= 0) {
+      if (pushed) history.back(); else history.replaceState(null, "", "#pairs");
+      pushed = false;
+    }
     if (next) search.focus(); else focus(place.get(dialog.dataset.row));
     next = false;
-    if (followed || named() < 0) return;
-    if (pushed) history.back(); else location.replace("#pairs");
-    pushed = false;
   });
   rows.addEventListener("click", (event) => { pushed ||= !(event.ctrlKey || event.metaKey || event.shiftKey); });
   dialog.addEventListener("cancel", (event) => { event.preventDefault(); shut(); });

@@ -105,8 +105,9 @@
       pane.append(body);
       if (known.credit) {
         const [, before, after] = known.credit[side];
-        const sum = named("b", "", signed(known.beta * (total(after) - total(before))));
-        pane.append(named("p", "why soft", "Reward ", sum, ` nats; log-prob ${number(total(before), 1)} before, ${number(total(after), 1)} after`));
+        const change = total(after) - total(before);
+        const sum = named("b", "", signed(known.beta * change));
+        pane.append(named("p", "why soft", "Reward ", sum, ` = ${known.beta} × (${signed(change, 1)} nats); log-prob ${number(total(before), 1)} before, ${number(total(after), 1)} after`));
       }
       pane.append(why(side, known));
       return pane;

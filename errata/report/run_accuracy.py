@@ -114,7 +114,13 @@ def _explain_slices(found: Evaluation, column: str) -> str:
         return ""
     most, least = max(gains, key=lambda value: gains[value]), min(gains, key=lambda value: gains[value])
     told = f"{points(gains[most])} for {shorten(most, 60)}, the most; {points(gains[least])} for {shorten(least, 60)}"
-    return f"{told}, the least. Small groups have wide intervals."
+    told += ", the least. Small groups have wide intervals."
+    if column == "difficulty":
+        told += (
+            f" Difficulty is how often {found.first} solves a problem in its own samples; what it never solves can only"
+        )
+        told += " get better, and what it always solves only worse."
+    return told
 
 
 def _flip(flip: Flip) -> Sequence[tuple[str, str]]:

@@ -11,10 +11,10 @@ from errata.report.run_wording import (
     estimate,
     number,
     percent_between,
-    points,
     points_between,
     said,
     share_estimate,
+    signed_number,
 )
 from errata.report.wording import p_text, percent
 from pipeline.measures.records import Change, Estimate, Evaluation, Score, SetResult
@@ -34,15 +34,24 @@ Cells = Callable[[Score, Change | None], dict[str, str]]
 def greedy_cells(score: Score, change: Change | None) -> dict[str, str]:
     """What is shown of a model's greedy answers."""
     cells = {"accuracy": percent(score.accuracy), "95% interval": percent_between(score.interval)}
-    cells |= {"gain": "", "95% bounds": "", "fixed": "", "broken": "", "p": ""}
+    cells |= {"gain, points": "", "95% bounds": "", "fixed": "", "broken": "", "p": ""}
     if change is not None:
-        cells["gain"], cells["95% bounds"] = points(change.gain.value), points_between(change.gain.interval)
+        cells["gain, points"] = signed_number(100 * change.gain.value, 1)
+        cells["95% bounds"] = points_between(change.gain.interval)
         cells |= {"fixed": count(change.fixed), "broken": count(change.broken), "p": p_text(change.p_value)}
-    why = [f"{count(n)} {name}" for n, name in ((score.truncated, "truncated"), (score.failed, "failed")) if n]
-    cells["unknown"] = count(score.unknown) + (f" ({', '.join(why)})" if why else "")
+    why = _lost(score.truncated, score.failed)
+    cells["unknown"] = count(score.unknown) + (f" ({why})" if why else "")
     cells["tokens"] = "" if score.tokens is None else number(score.tokens, 0)
-    cells["longest"] = f"{count(score.longest)} characters"
+    cells["longest, characters"] = count(score.longest)
     return cells
+
+
+def _lost(truncated: int, failed: int) -> str:
+    return ", ".join(f"{count(n)} {name}" for n, name in ((truncated, "cut"), (failed, "failed")) if n)
+
+
+def _gain(told: Estimate) -> str:
+    return f"{signed_number(100 * told.value, 1)} ({points_between(told.interval)})"
 
 
 def turn_cells(score: Score, change: Change | None) -> dict[str, str]:
@@ -50,13 +59,12 @@ def turn_cells(score: Score, change: Change | None) -> dict[str, str]:
     turn = score.second_turn
     if turn is None:
         return {}
-    gain = f"{points(turn.gain.value)} ({points_between(turn.gain.interval)})"
     return {
         "at first": percent(turn.first),
         "after the check": percent(turn.second),
         "wrong → right": count(turn.wrong_to_right),
         "right → wrong": count(turn.right_to_wrong),
-        "net gain": gain,
+        "net gain, points": _gain(turn.gain),
         "p": p_text(turn.p_value),
         "unreadable": count(turn.unreadable) if turn.unreadable else "",
     }
@@ -77,11 +85,13 @@ def sample_grid(found: Evaluation) -> Grid:
                     _shares(None if score is None else getattr(score, at).get(k)) for score in scores
                 ]
         gains = [result.changes[model].sampled_gain if model in result.changes else None for model in models]
-        told = ["" if gain is None else f"{points(gain.value)} ({points_between(gain.interval)})" for gain in gains]
-        measures["gain of pass@1"] = told
+        measures["gain of pass@1, points"] = ["" if gain is None else _gain(gain) for gain in gains]
         for title, field in (("distinct answers", "distinct"), ("entropy in nats", "entropy")):
             values = [getattr(score, field) if score is not None else None for score in scores]
             measures[title] = ["" if value is None else estimate(value) for value in values]
+        measures["truncated or failed"] = [
+            "" if score is None else _lost(score.samples_truncated, score.samples_failed) for score in scores
+        ]
         if len(found.sets) > 1:
             groups[len(rows)] = f"{set_name(name)}, {counted(result.n, 'problem')}"
         rows += [[title, *cells] for title, cells in measures.items() if any(cells)]

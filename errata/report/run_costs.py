@@ -91,7 +91,7 @@ def _engines(run: RunFiles, s: Summary) -> Grid:
         cells = {
             "engine": name,
             "model": model_name(told) if isinstance(told, dict) else "",
-            "texts": count(use.completions),
+            "texts written": count(use.completions),
             "tokens in": count(use.prompt_tokens),
             "tokens out": count(use.completion_tokens),
             "cost": "" if use.cost is None else money(use.cost),

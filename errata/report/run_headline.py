@@ -106,36 +106,41 @@ def run_headline(run: RunFiles | None) -> Headline:
 def loop_headline(loop: Loop) -> Headline:
     """From the first round's start to the best round's end."""
     first, total = loop.rounds[0], loop.total
-    best = next((one for one in loop.rounds if one.number == loop.best), loop.rounds[-1])
+    best = next((one for one in loop.rounds if one.number == loop.best), None)
     strip = [Reading("start", first.before, None, "--series-1")]
     strip += [Reading(f"round {one.number}", one.after, one.interval, "--series-2") for one in loop.rounds]
-    sentence = f"{counted(len(loop.rounds), 'round')} of {count(loop.wanted)}; the best is round {best.number}."
-    gain = best.after - first.before if total is None else total.gain.value
-    if total is None:
-        tone, verdict = "open", "not compared"
-    else:
-        tone, verdict = _tone(significant=total.significant, gain=gain)
-        sentence += f" {total.conclusion}"
-    told = Headline(tone, verdict, sentence, tuple(strip))
-    told.tiles.append(Tile("Did it work?", points(gain), tone, f"{percent(first.before)} → {percent(best.after)}"))
-    if total is not None:
-        told.tiles.append(_real_tile(tone, total.p_value, total.gain.interval, total.fixed, total.broken))
+    sentence = f"{counted(len(loop.rounds), 'round')} of {count(loop.wanted)}"
+    if best is None or total is None:
+        last = loop.rounds[-1]
+        sentence += "; none is better than the student it began with, so keep that one."
+        told = Headline("bad", "no gain", sentence, tuple(strip))
+        more = f"{percent(first.before)} → {percent(last.after)} in round {last.number}"
+        told.tiles.append(Tile("Did it work?", points(last.after - first.before), "bad", more))
+        return told
+    tone, verdict = _tone(significant=total.significant, gain=total.gain.value)
+    told = Headline(tone, verdict, f"{sentence}; the best is round {best.number}. {total.conclusion}", tuple(strip))
+    change = f"{percent(first.before)} → {percent(best.after)}"
+    told.tiles.append(Tile("Did it work?", points(total.gain.value), tone, change))
+    told.tiles.append(_real_tile(tone, total.p_value, total.gain.interval, total.fixed, total.broken))
     return told
 
 
 def ablation_headline(found: Ablation) -> Headline:
     """The best cell against the student."""
     best = rank_cells(found)[0]
-    tone, verdict = _tone(significant=best.p_value < 0.05, gain=best.gain.value)
+    p_value = min(1.0, best.p_value * len(found.cells))  # Bonferroni: the best of so many
+    tone, verdict = _tone(significant=p_value < 0.05, gain=best.gain.value)
     strip = (
         Reading("student", found.before, None, "--series-1"),
         Reading("best cell", best.accuracy, best.interval, "--series-2"),
     )
     sentence = f"The best of {counted(len(found.cells), 'cell')} is {cell_name(best, found)}."
     told = Headline(tone, verdict, sentence, strip)
-    more = f"{percent(found.before)} → {percent(best.accuracy)}, the best cell"
+    more = (
+        f"{percent(found.before)} → {percent(best.accuracy)}, the best of {count(len(found.cells))}: it was lucky, too"
+    )
     told.tiles.append(Tile("Did it work?", points(best.gain.value), tone, more))
-    told.tiles.append(_real_tile(tone, best.p_value, best.gain.interval, best.fixed, best.broken))
+    told.tiles.append(_real_tile(tone, p_value, best.gain.interval, best.fixed, best.broken))
     return told
 
 
@@ -160,7 +165,8 @@ def _clean_tile(run: RunFiles) -> Tile:
     if run.audit is None:
         return Tile(question, "not audited", "none", f"`errata audit {run.path}` does.{rest}")
     tone = {"clean": "good", "marker": "bad", "diffuse": "bad", "underpowered": "open"}[run.audit.verdict]
-    return Tile(question, run.audit.verdict, tone, HEADLINES[run.audit.verdict] + rest)
+    verdict = run.audit.verdict if run.trained_on is None else f"{run.audit.verdict}, repaired"
+    return Tile(question, verdict, tone, HEADLINES[run.audit.verdict] + rest)
 
 
 def _cost_tile(run: RunFiles, loop: Loop | None) -> Tile:
@@ -168,8 +174,8 @@ def _cost_tile(run: RunFiles, loop: Loop | None) -> Tile:
     if loop is not None and loop.rounds:
         seconds = duration(sum(one.seconds for one in loop.rounds))
         paid = sum(one.cost for one in loop.rounds)
-        more = f"all rounds, {seconds}" if paid else "all rounds; no engine has a price"
-        return Tile(question, money(paid) if paid else seconds, "plain", more)
+        more = f"all rounds; the last call of each, {seconds} in all"
+        return Tile(question, money(paid) if paid else "no price", "plain", more)
     s = run.summary
     if s is None:
         return Tile(question, "not counted", "none", "the build has not come to its end")

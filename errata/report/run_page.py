@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from errata.records import Round
 from errata.report.audit_page import features_section, markers_section, notes_section, probes_section, verdict_section
 from errata.report.page import Section, write_page
 from errata.report.run_ablation import ablation_section
@@ -40,7 +42,17 @@ def run_sections(found: Contents, *, pairs: int = MOST_PAIRS) -> list[Section]:
         sections.append(ablation_section(found.ablation))
     if run is None:
         return sections
-    sections.append(accuracy_section(run))
+    sections += [_of_round(one, found.shown) for one in _run_sections(found, run, pairs)]
+    return sections
+
+
+def _of_round(section: Section, shown: Round | None) -> Section:
+    """In the page of a loop, a section of one round says so."""
+    return section if shown is None else replace(section, title=f"{section.title}, round {shown.number}")
+
+
+def _run_sections(found: Contents, run: RunFiles, pairs: int) -> list[Section]:
+    sections = [accuracy_section(run)]
     if found.built:
         sections += [flow_section(run), audit_section(run)]
     sections.append(training_section(run))
@@ -68,6 +80,10 @@ def audit_section(run: RunFiles) -> Section:
             "What else tells chosen from rejected has not been looked at.",
             f"errata audit {run.path}",
         )
+    lead = []
+    if run.trained_on is not None:
+        told = f"This is the audit of {run.trained_on}, on which the policy was trained. Pairs below are the run's own."
+        lead = [("run-audit-of", "Of which data", fill("run_parts.html.jinja", "note", told))]
     parts = [
         verdict_section(found, None, None),
         markers_section(found, None),
@@ -77,5 +93,5 @@ def audit_section(run: RunFiles) -> Section:
     ]
     figures = {key: figure for part in parts for key, figure in part.figures.items()}
     tables = {key: table for part in parts for key, table in part.tables.items()}
-    body = fill("run_parts.html.jinja", "parts", [(part.id, part.title, part.body) for part in parts])
+    body = fill("run_parts.html.jinja", "parts", [*lead, *((part.id, part.title, part.body) for part in parts)])
     return Section("run-audit", title, "Audit", body, figures, tables)

@@ -5,6 +5,7 @@ Colours are variables of the style sheet, and every name from the data is escape
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,24 @@ from errata.audit_tables import visible
 from errata.report.figures import LABELLED, NAME, Series, as_label
 from errata.report.run_wording import number, signed_number
 from errata.report.wording import percent, shorten
+from pipeline.measures.records import Interval
 
 MODELS = ("--series-1", "--series-2", "--series-3", "--series-4", "--series-5", "--series-6")
 SYMBOLS = ("circle-open", "circle", "diamond", "square", "triangle-up", "cross")
+
+
+def precise(value: float, digits: int = 3) -> str:
+    """A number with two digits behind the point, and more where it takes them for `digits` significant ones."""
+    if not value:
+        return number(value)
+    if abs(value) < 1e-6:
+        return f"{value:.{digits - 1}e}".replace("-", "−")
+    return number(value, max(2, digits - 1 - math.floor(math.log10(abs(value)))))
+
+
+def precise_between(interval: Interval, digits: int = 3) -> str:
+    """Both ends of an interval."""
+    return f"{precise(interval[0], digits)} to {precise(interval[1], digits)}"
 
 
 @dataclass(frozen=True)
@@ -24,7 +40,7 @@ class Axis:
     """What an axis shows, and how its numbers are written."""
 
     title: str
-    said: Callable[[float], str] = number
+    said: Callable[[float], str] = precise
     format: str = ""
     """plotly's tick format."""
     least: float = 0.0
@@ -41,8 +57,8 @@ def share_axis(title: str) -> Axis:
 
 
 def points_axis(title: str) -> Axis:
-    """Of differences of shares, in points."""
-    return Axis(title, lambda share: f"{signed_number(100 * share, 1)} points", "+.0%", least=0.1, mark=0.0)
+    """Of differences in points: 2 is a share of 0.02."""
+    return Axis(f"{title}, points", lambda value: f"{signed_number(value, 1)} points", "+~f", least=10.0, mark=0.0)
 
 
 @dataclass(frozen=True)
@@ -55,11 +71,18 @@ class Curve:
     y: Sequence[float | None]
     dash: str = "solid"
     spread: Sequence[tuple[float, float]] = ()
+    symbol: str = "circle"
+    label: str | None = None
+    """What the legend calls it, if not by its name; "" leaves it out."""
 
 
 def pick(models: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """A colour and a symbol for each model: the first is the one that the others are compared with."""
-    return {model: (MODELS[place % len(MODELS)], SYMBOLS[place % len(SYMBOLS)]) for place, model in enumerate(models)}
+    """A colour and a symbol for each model, both the same for no two of 36: the first is what others are compared with."""
+    styles = {}
+    for place, model in enumerate(models):
+        again = place // len(MODELS)
+        styles[model] = (MODELS[place % len(MODELS)], SYMBOLS[(place + again) % len(SYMBOLS)])
+    return styles
 
 
 def plot_forest(series: Sequence[Series], axis: Axis) -> dict[str, Any]:
@@ -89,9 +112,9 @@ def plot_forest(series: Sequence[Series], axis: Axis) -> dict[str, Any]:
     return {
         "data": traces,
         "layout": {
-            "height": (108 if len(series) > 1 else 76) + (18 * len(series) + 20) * len(rows),
+            "height": (108 if len(series) > 1 else 76) + legend_room(len(series)) + (18 * len(series) + 20) * len(rows),
             "showlegend": len(series) > 1,
-            "xaxis": {"range": shown, "tickformat": axis.format, "title": {"text": as_label(axis.title)}},
+            "xaxis": {"range": shown, **_ticks(axis)},
             "yaxis": {
                 "range": [len(rows) - 0.5, -0.5],
                 "tickvals": list(range(len(rows))),
@@ -109,9 +132,11 @@ def plot_curves(
     """Lines over `across`, each with its interval; a point that has no value is a gap."""
     traces = []
     for curve in curves:
-        marker = {"color": curve.color, "size": 7 if curve.spread or len(curve.x) < 40 else 1}
+        marker = {"color": curve.color, "symbol": curve.symbol, "size": 7 if curve.spread or len(curve.x) < 40 else 1}
+        label = curve.name if curve.label is None else curve.label
         trace = {
-            **{"type": "scatter", "mode": "lines+markers", "name": as_label(shorten(curve.name, LABELLED))},
+            **{"type": "scatter", "mode": "lines+markers", "name": as_label(shorten(label, LABELLED))},
+            "showlegend": label != "",
             **{"x": list(curve.x), "y": list(curve.y), "marker": marker},
             "line": {"color": curve.color, "width": 2, "dash": curve.dash},
             "hovertext": [
@@ -126,6 +151,7 @@ def plot_curves(
             values = [y for y in curve.y if y is not None]
             trace["error_y"] = _error(curve.spread, values, curve.color)
         traces.append(trace)
+    entries = sum(curve.label != "" for curve in curves)
     ends = [y for curve in curves for y in curve.y if y is not None]
     ends += [end for curve in curves for pair in curve.spread for end in pair]
     xaxis: dict[str, Any] = {"title": {"text": as_label(across)}}
@@ -138,14 +164,19 @@ def plot_curves(
     return {
         "data": traces,
         "layout": {
-            "height": height,
-            "showlegend": len(curves) > 1,
+            "height": height + legend_room(entries),
+            "showlegend": entries > 1,
             "xaxis": xaxis,
-            "yaxis": {"range": _range(ends, axis), "tickformat": axis.format, "title": {"text": as_label(axis.title)}},
+            "yaxis": {"range": _range(ends, axis), **_ticks(axis)},
             "shapes": [] if axis.mark is None else [mark_line(y=axis.mark)],
             "margin": {"l": 8, "r": 12, "t": 8, "b": 40},
         },
     }
+
+
+def legend_room(entries: int) -> int:
+    """Pixels that a figure grows by for a legend of so many entries, each in a line of its own on a phone."""
+    return 20 * max(0, entries - 3)
 
 
 def mark_line(x: float | None = None, y: float | None = None) -> dict[str, Any]:
@@ -154,6 +185,11 @@ def mark_line(x: float | None = None, y: float | None = None) -> dict[str, Any]:
     if x is None:
         ends = {"x0": 0, "x1": 1, "xref": "paper", "y0": y, "y1": y}
     return {"type": "line", "layer": "below", **ends, "line": {"color": "--ink-soft", "width": 1, "dash": "dot"}}
+
+
+def _ticks(axis: Axis) -> dict[str, Any]:
+    """Title and ticks; none is written as 200µ."""
+    return {"tickformat": axis.format, "exponentformat": "none", "title": {"text": as_label(axis.title)}}
 
 
 def _wrapped(name: str) -> str:

@@ -30,6 +30,8 @@ class Training(BaseModel):
     """In the training loop."""
     log: list[dict[str, float]]
     """Lines of the log, by step."""
+    sources: list[str] = []
+    """Folders of the data, the first being the run's own or what was made of it."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,9 @@ class RunFiles:
     training: Training | None
     evaluation: Evaluation | None
     rewards: Rewards | None
+    trained_on: Path | None = None
+    """Where the policy was trained on other data than the run's own, such as its repaired ones; the audit is then that
+    of these data."""
 
     def command(self, name: str) -> str:
         """The command that makes what is missing."""
@@ -73,15 +78,28 @@ def read_run(folder: Path, cell: Path | None = None) -> RunFiles:
     """
     own = cell or folder
     policy = own / "policy" / "training.json"
+    training = read_record(policy if policy.is_file() else own / "training.json", Training, "errata train")
+    other = None if training is None or cell is not None else _other_data(folder, training)
     return RunFiles(
         path=folder,
         settings=read_settings(folder / "config.yaml"),
         summary=read_record(folder / "summary.json", Summary, "errata build"),
-        audit=read_record(folder / "audit.json", Audit, "errata audit"),
-        training=read_record(policy if policy.is_file() else own / "training.json", Training, "errata train"),
+        audit=read_record((other or folder) / "audit.json", Audit, "errata audit"),
+        training=training,
         evaluation=read_record(own / "evaluation.json", Evaluation, "errata evaluate"),
         rewards=read_record(own / "rewards.json", Rewards, "errata evaluate"),
+        trained_on=other,
     )
+
+
+def _other_data(folder: Path, training: Training) -> Path | None:
+    """The folder that the policy was trained on, where it is another one that is there, and audited."""
+    for source in map(Path, training.sources[:1]):
+        inside = folder / source.name  # a loop's round that was moved since
+        found = next((one for one in (source, inside) if (one / "audit.json").is_file()), None)
+        if found is not None and found.resolve() != folder.resolve():
+            return found
+    return None
 
 
 def refuse(folder: Path) -> DataError:

@@ -46,9 +46,12 @@ REFERENCES = {
 def describe_rounds(loop: Loop) -> str:
     """From the first round's start to the best one's end."""
     first = loop.rounds[0]
-    best = next((one for one in loop.rounds if one.number == loop.best), loop.rounds[-1])
+    best = next((one for one in loop.rounds if one.number == loop.best), None)
     told = f"{counted(len(loop.rounds), 'round')} of {count(loop.wanted)}: from {percent(first.before)} to "
-    told += f"{percent(best.after)} in round {best.number}."
+    if best is None:
+        told += f"{percent(loop.rounds[-1].after)} at the end; no round is better than the start."
+    else:
+        told += f"{percent(best.after)} in round {best.number}."
     falls = [one.number for one in loop.rounds if one.p_value < 0.05 and one.gain.value < 0]
     gains = [one.number for one in loop.rounds if one.p_value < 0.05 and one.gain.value > 0]
     told += f" Significant gains: {_numbers(gains)}; significant falls: {_numbers(falls)}."
@@ -105,7 +108,7 @@ def _grounds(loop: Loop) -> Grid:
             "audit": ("" if one.audit is None else one.audit) + (", cleaned" if one.cleaned else ""),
             "chosen texts, nats": "" if one.chosen_change is None else signed_number(one.chosen_change),
             "cost": money(one.cost) if one.cost else "",
-            "time": duration(one.seconds),
+            "last call": duration(one.seconds),
         }
         rows.append(list(cells.values()))
         columns = list(cells)

@@ -11,14 +11,12 @@ from errata.records import Rewards
 from errata.report.figures import Series
 from errata.report.page import Section
 from errata.report.run_grid import absent, fill
-from errata.report.run_plots import Axis, Curve, plot_curves, plot_forest, share_axis
+from errata.report.run_plots import Axis, Curve, plot_curves, plot_forest, precise, precise_between, share_axis
 from errata.report.run_reading import RunFiles, Training
 from errata.report.run_wording import (
     count,
     counted,
     duration,
-    estimate,
-    number,
     percent_between,
     signed_number,
 )
@@ -71,7 +69,7 @@ PANELS = (
     Panel(
         "kl",
         "KL to the reference",
-        Axis("nats a token", number),
+        Axis("nats a token"),
         {"kl": "train"},
         "Estimated on the tokens of the data: how far the policy has moved.",
     ),
@@ -117,7 +115,7 @@ def describe_training(found: Training) -> str:
     ranked, loss = _ends(found.log, "rewards/accuracies"), _ends(found.log, "loss")
     change = _ends(found.log, "logps/chosen_change")
     if loss is not None:
-        told += f" The loss went from {number(loss[0], 3)} to {number(loss[1], 3)}"
+        told += f" The loss went from {precise(loss[0])} to {precise(loss[1])}"
         told += "" if ranked is None else f"; {percent(ranked[1])} of the pairs are ranked right at the end"
         told += "."
     if change is not None:
@@ -175,12 +173,18 @@ def rewards_section(run: RunFiles) -> Section:
     ranked = f"{percent_between(found.interval)} of {counted(found.pairs, 'pair')}"
     facts = [
         ("Ranked right", percent(found.accuracy), ranked),
-        ("Margin", number(found.margin.value), f"{estimate(found.margin)} in reward, β {found.beta:g}"),
+        (
+            "Margin",
+            precise(found.margin.value, 2),
+            f"{precise_between(found.margin.interval, 2)} in reward, β {found.beta:g}",
+        ),
         ("Displaced", percent(found.displaced), "of chosen texts have become less likely"),
     ]
     if found.divergence is not None:
-        each = f"{number(found.divergence.per_token.value, 4)} a token, {counted(found.divergence.texts, 'answer')}"
-        facts.append(("KL to the reference", f"{number(found.divergence.per_text.value)} nats", f"a text; {each}"))
+        text, token = found.divergence.per_text, found.divergence.per_token
+        told = f"{precise_between(text.interval, 2)} a text; {precise(token.value)} ({precise_between(token.interval)})"
+        told += f" a token, {counted(found.divergence.texts, 'answer')}"
+        facts.append(("KL to the reference", f"{precise(text.value, 2)} nats", told))
     body = fill("run_training.html.jinja", "rewards", found, facts, describe_rewards(found))
     figure = plot_forest(
         [

@@ -89,7 +89,7 @@ def test_every_number_of_an_evaluation_is_on_the_page(run: Path) -> None:
         assert part in text, part
     for part in ("By topic", "sums", "31.0% (10.0% – 60.0%)", "Fixed by after, held out: 1 of 77", "2 + 5 = 9"):
         assert part in text, part
-    assert "Edge: after moved by -0.010." in text
+    assert "edge: after moved by -0.010." in text
 
 
 def test_training_and_rewards_are_told(run: Path) -> None:
@@ -171,14 +171,14 @@ def test_a_loop_shows_all_rounds_and_then_its_best(run: Path, tmp_path: Path) ->
         text,
         "2 rounds of 3; the best is round 2. round 2 is better by 40 points.",
         "Did it work? +40.0 points 40.0% → 80.0%",
-        "What did it cost? 2.50 all rounds, 2 min",
+        "What did it cost? 2.50 all rounds; the last call of each, 2 min in all",
         "In round 2:",
         "Significant gains: round 1, 2; significant falls: none.",
         "It stopped: no significant gain",
         "2, the best 70.0% 80.0% 76.0% – 83.0% +10.0 points",
         "2 300 456 211 211 clean, cleaned +0.49 1.25 61 s",
         "What follows tells of round 2.",
-        "Accuracy before and after",
+        "Accuracy before and after, round 2",
     )
 
 
@@ -207,7 +207,8 @@ def test_an_ablation_shows_its_best_cell_and_what_each_value_does(run: Path, tmp
     cell.mkdir(parents=True)
     (cell / "evaluation.json").write_bytes((run / "evaluation.json").read_bytes())
     text = show(read_contents(tmp_path)).text
-    in_order(text, "Did it work? +59.0 points 31.0% → 90.0%, the best cell", "Accuracy before and after")
+    best = "Did it work? +59.0 points 31.0% → 90.0%, the best of 4: it was lucky, too"
+    in_order(text, best, "Accuracy before and after")
     assert "Where every attempt went" not in text
 
 
