@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,12 +76,12 @@ class Sampled:
         found = []
         for id, attempts in by_problem.items():
             wrong = [a.grade.extracted for a in attempts if a.grade is not None and a.grade.verdict == "wrong"]
-            answers = Counter(_folded(answer) for answer in wrong if answer)
+            answers = Counter(folded(answer) for answer in wrong if answer)
             right = any(a.grade is not None and a.grade.verdict == "correct" for a in attempts)
-            if id in asked and asked[id].answer is not None and answers and not right:
-                answer, times = answers.most_common(1)[0]
-                if times >= 2 and times > AGREE * len(attempts):
-                    gold = asked[id].answer or ""
+            if id in asked and asked[id].answer is not None and not right:
+                gold = asked[id].answer or ""
+                if (common := agreed(answers, len(attempts))) is not None:
+                    answer, times = common
                     found.append(Suspect(_question(asked[id]), gold[:KEPT], answer[:KEPT], times, len(attempts)))
         return sorted(found, key=lambda suspect: -suspect.times / suspect.of)
 
@@ -131,7 +131,14 @@ def _question(pair: Pair) -> str:
     return next((m.content for m in reversed(pair.prompt) if m.role == "user"), "")
 
 
-def _folded(answer: str) -> str:
+def agreed(wrong: Mapping[str, int], attempts: int) -> tuple[str, int] | None:
+    """The wrong answer that at least two, and more than `AGREE`, of a problem's attempts give, with their number."""
+    answer, times = max(wrong.items(), key=lambda told: told[1], default=("", 0))
+    return (answer, times) if times >= 2 and times > AGREE * attempts else None
+
+
+def folded(answer: str) -> str:
+    """An answer as it is compared with others."""
     return " ".join(answer.split()).strip(" .$")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from errata.report.page import Section
 from errata.report.run_flow import RULES
 from errata.report.run_grid import Bar, Grid, absent, fill
-from errata.report.run_journals import MOST, Doubts, Objected
+from errata.report.run_journals import MOST, Doubts
 from errata.report.run_reading import RunFiles
 from errata.report.run_wording import count, counted, percent_between, said, share_of
 from errata.report.tables import Cell, Facet, Table
@@ -43,6 +44,7 @@ def doubts_section(run: RunFiles, doubts: Doubts) -> Section:
         )
     s = run.summary
     tables = {
+        "run-suspects-table": _suspects_table(doubts),
         "run-gold-table": _objection_table(doubts),
         "run-dropped-table": _dropped_table(doubts),
         "run-refused-table": _refused_table(doubts),
@@ -55,16 +57,22 @@ def doubts_section(run: RunFiles, doubts: Doubts) -> Section:
         "contamination": contamination(s),
         "opinions": _opinions(s) if s.second_opinions else None,
         "rules": _rules(s, doubts),
-        "objections": {OBJECTIONS.get(name, said(name)): count(n) for name, n in s.objections.items() if n},
+        "objections": objections_said(doubts),
+        "objections_shown": _shown(doubts) if doubts.objections.total() > len(doubts.objected) else "",
+        "asked": doubts.asked,
+        "suspected": doubts.suspected,
+        "suspects_shown": count(len(doubts.suspects)) if doubts.suspected > len(doubts.suspects) else "",
         "refused": count(max(0, refused)),
         "refused_shown": count(len(doubts.refused)),
+        "refused_cut": len(doubts.refused) >= MOST,
+        "sourceless": doubts.sourceless.most_common(12),
+        "sourceless_total": count(doubts.sourceless.total()),
         "reasons": doubts.reasons.most_common(12),
         "undecided": counted(doubts.reasons.total(), "attempt"),
         "left_out": counted(s.bad_rows + s.conflicting + s.contaminated, "row"),
         "tables": tables,
         "most": count(MOST),
         "more": doubts.reasons.total() > MOST,
-        "objected": sum(s.objections.values()) > MOST,
         "left_more": s.bad_rows + s.conflicting + s.contaminated > MOST,
     }
     body = fill("run_doubts.html.jinja", "doubts", told)
@@ -110,9 +118,42 @@ def _rules(s: Summary, doubts: Doubts) -> Grid | None:
     return Grid(columns, rows, columns[2:4]) if rows else None
 
 
+def objections_said(doubts: Doubts) -> str:
+    """How many tries ended in an objection, and what became of their mistakes; nothing where none did."""
+    total = doubts.objections.total()
+    if not total:
+        return ""
+    tries = "1 try" if total == 1 else f"{count(total)} tries"
+    kinds = ", ".join(f"{OBJECTIONS.get(name, said(name))} {count(n)}" for name, n in doubts.objections.most_common())
+    told = f"{tries} at {counted(doubts.objected_mistakes, 'mistake')} ended in an objection ({kinds})"
+    return f"{told}; {count(doubts.uncorrected)} of these mistakes stayed uncorrected."
+
+
+def _shown(doubts: Doubts) -> str:
+    """Which objections are listed, where not all are."""
+    shown = Counter(told.objection for told in doubts.objected)
+    names = [*shown, *(name for name in doubts.objections if name not in shown)]
+    told = (
+        f"{count(shown[name])} of {count(doubts.objections[name])} {OBJECTIONS.get(name, said(name))}" for name in names
+    )
+    return ", ".join(told)
+
+
+def _suspects_table(doubts: Doubts) -> Table:
+    rows: list[list[Cell]] = [
+        [
+            *map(_cut, (told.question, told.gold, told.answer)),
+            (f"{told.agreeing} of {told.attempts}", told.agreeing / told.attempts),
+        ]
+        for told in doubts.suspects
+    ]
+    columns = ["question", "gold answer", "other answer", "attempts that give it"]
+    return Table(columns, rows, (), columns[3:])
+
+
 def _objection_table(doubts: Doubts) -> Table:
     rows: list[list[Cell]] = []
-    for told in sorted(doubts.objected, key=_suspicion):
+    for told in doubts.objected:
         share = told.agreeing / told.attempts if told.attempts else 0.0
         agreeing = (f"{told.agreeing} of {told.attempts}", share) if told.other is not None else ("", -1.0)
         texts = [told.question, told.objection, told.gold or "", told.other or ""]
@@ -128,11 +169,6 @@ def _objection_table(doubts: Doubts) -> Table:
 def _cut(text: str) -> str:
     """A text of a row, whose end is left out, with a mark that says so, where it is long."""
     return shorten(text, LONGEST)
-
-
-def _suspicion(told: Objected) -> tuple[bool, float]:
-    """The more attempts agree on another answer than the gold one, the earlier."""
-    return told.objection != "gold_wrong", -told.agreeing / max(1, told.attempts)
 
 
 def _dropped_table(doubts: Doubts) -> Table:

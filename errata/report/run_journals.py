@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+import sys
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, TypeVar
 
 from errata.report.run_reading import RunFiles, read_lines
+from errata.report.run_votes import Suspect, Votes, fair, most_suspect
 from pipeline.grade import TRUNCATED
 from pipeline.store import scan_journal
 from pipeline.types import Attempt, Correction, Pair
@@ -54,7 +57,7 @@ class Objected:
     gold: str | None
     attempt: str
     other: str | None
-    """The most frequent answer that is not the gold one, as it was read from the attempts."""
+    """The most frequent wrong answer, as it was read from the attempts."""
     agreeing: int
     """Attempts that give it."""
     attempts: int
@@ -79,7 +82,22 @@ class Doubts:
     flagged: Counter[str] = field(default_factory=Counter)
     """Findings of filters that drop nothing, by rule."""
     refused: list[Refused] = field(default_factory=list)
+    sourceless: Counter[str] = field(default_factory=Counter)
+    """Tries without a text since there was nothing to take it from, by reason."""
+    asked: bool = False
+    """Whether any try asked a teacher."""
     objected: list[Objected] = field(default_factory=list)
+    """Some of each kind, doubted gold answers first, the most suspicious ones first."""
+    objections: Counter[str] = field(default_factory=Counter)
+    """Tries that ended in an objection, by kind."""
+    objected_mistakes: int = 0
+    """Mistakes of these tries."""
+    uncorrected: int = 0
+    """Of them, those that no other try corrected."""
+    suspects: list[Suspect] = field(default_factory=list)
+    """The most unanimous first."""
+    suspected: int = 0
+    """Problems whose gold answer is suspicious."""
     undecided: list[Undecided] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
     """Of undecided attempts, what they quote left out."""
@@ -93,24 +111,23 @@ def read_doubts(run: RunFiles) -> Doubts:
     if run.summary is None:  # the journals of a build that goes on say nothing final
         return found
     later = _read_findings(run, found)
-    objections = _first(read_lines(run.path / "objections.jsonl", "mistake_id", "problem_id", "objection", "rung"))
-    mistakes = _read_pairs(run, found, later, {told["mistake_id"] for told in objections})
-    _read_corrections(run, found)
     undecided = _first(_count_reasons(run, found))
-    answers: dict[str, dict[int, str | None]] = {told["problem_id"]: {} for told in objections}
     texts: dict[str, str | None] = {told["attempt_id"]: None for told in undecided}
+    votes: defaultdict[str, Votes] = defaultdict(Votes)
     for attempt in _current(run, "attempts", Attempt):
-        if attempt.problem_id in answers:
-            answers[attempt.problem_id][attempt.index] = attempt.grade.extracted if attempt.grade is not None else None
+        votes[attempt.problem_id].add(attempt)
         if attempt.id in texts and attempt.completion is not None:
             texts[attempt.id] = attempt.completion.text
     found.undecided = [Undecided(t["attempt_id"], t["reason"] or "", texts[t["attempt_id"]]) for t in undecided]
+    objected: set[str] = set()
+    objections = _worst(_read_objections(run, found, objected), votes)
+    suspects = most_suspect(votes)
+    mistakes = _read_pairs(run, found, later, {told["mistake_id"] for told in objections}, suspects)
+    _read_corrections(run, found, objected)
     for told in objections:
         pair = mistakes.get(told["mistake_id"])
-        read = Counter(answer for answer in answers[told["problem_id"]].values() if answer is not None)
-        gold = pair.answer if pair else None
-        others = [(answer, n) for answer, n in read.most_common() if answer != gold]
-        other, agreeing = others[0] if others else (None, 0)
+        vote = votes.get(told["problem_id"], Votes())
+        other, agreeing = vote.other()
         found.objected.append(
             Objected(
                 objection=told["objection"],
@@ -118,16 +135,41 @@ def read_doubts(run: RunFiles) -> Doubts:
                 teacher=told.get("teacher"),
                 diagnosis=told.get("diagnosis") or "",
                 question=_question(pair) if pair else "",
-                gold=gold,
+                gold=pair.answer if pair else None,
                 attempt=pair.rejected if pair else "",
                 other=other,
                 agreeing=agreeing,
-                attempts=read.total(),
+                attempts=vote.read,
             )
         )
     for told in _first(read_lines(run.path / "left_out.jsonl")):
         found.left_out += [(kind, str(message)) for kind, message in told.items()]
     return found
+
+
+def _read_objections(run: RunFiles, found: Doubts, objected: set[str]) -> Iterator[dict[str, Any]]:
+    """Counts them; adds the mistakes that they are about to `objected`."""
+    for told in read_lines(run.path / "objections.jsonl", "mistake_id", "problem_id", "objection", "rung"):
+        found.objections[told["objection"]] += 1
+        objected.add(told["mistake_id"])
+        yield told
+    found.objected_mistakes = len(objected)
+
+
+def _worst(lines: Iterator[dict[str, Any]], votes: Mapping[str, Votes]) -> list[dict[str, Any]]:
+    """The objections whose gold answer is the most suspicious, some of each kind, doubted gold answers first."""
+
+    def suspicion(told: dict[str, Any]) -> float:
+        vote = votes.get(told["problem_id"])
+        return -vote.suspicion() if vote is not None else 0.0
+
+    kinds: dict[str, list[dict[str, Any]]] = {"gold_wrong": []}
+    for told in lines:
+        kind = kinds.setdefault(told["objection"], [])
+        kind.append(told)
+        if len(kind) >= 4 * MOST:
+            kind[:] = sorted(kind, key=suspicion)[:MOST]
+    return fair((sorted(kind, key=suspicion) for kind in kinds.values()), MOST)
 
 
 def _count_reasons(run: RunFiles, found: Doubts) -> Iterator[dict[str, Any]]:
@@ -162,17 +204,27 @@ def _read_findings(run: RunFiles, found: Doubts) -> dict[str, tuple[str, str]]:
 
 
 def _read_pairs(
-    run: RunFiles, found: Doubts, later: Mapping[str, tuple[str, str]], wanted: Collection[str]
+    run: RunFiles,
+    found: Doubts,
+    later: Mapping[str, tuple[str, str]],
+    wanted: Collection[str],
+    suspects: Mapping[str, Suspect],
 ) -> dict[str, Pair]:
-    """Fills in the dropped pairs; returns the pairs of the wanted mistakes."""
+    """Fills in the dropped pairs and the suspects; returns the pairs of the wanted mistakes."""
     assert run.summary is not None
     most = _share_of_rows(run.summary.dropped)
     rows: dict[str, Dropped] = {}
     kept: Counter[str] = Counter()
     mistakes: dict[str, Pair] = {}
+    listed = dict(islice(suspects.items(), MOST))
+    with_gold: set[str] = set()
     for pair in _current(run, "pairs", Pair):
         if pair.mistake_id in wanted and (pair.view == "direct" or pair.mistake_id not in mistakes):
             mistakes[pair.mistake_id] = pair
+        if pair.problem_id in suspects and pair.problem_id not in with_gold and pair.answer is not None:
+            with_gold.add(pair.problem_id)
+            if (suspect := listed.get(pair.problem_id)) is not None:
+                listed[pair.problem_id] = replace(suspect, question=_question(pair), gold=pair.answer)
         if (old := rows.pop(pair.id, None)) is not None:  # of an earlier call
             kept[old.rule] -= 1
         drop = next((f for f in pair.findings if f.action == "drop"), None)
@@ -181,24 +233,46 @@ def _read_pairs(
             kept[rule] += 1
             rows[pair.id] = Dropped(pair.id, rule, reason, _question(pair), pair.rejected, pair.chosen)
     found.dropped = list(rows.values())
+    found.suspects = [suspect for id, suspect in listed.items() if id in with_gold]
+    found.suspected = len(with_gold)
     return mistakes
 
 
-def _read_corrections(run: RunFiles, found: Doubts) -> None:
-    rows: dict[str, Refused] = {}
+def _read_corrections(run: RunFiles, found: Doubts, objected: Collection[str]) -> None:
+    rungs: dict[str, dict[str, Refused]] = {}
+    won: dict[str, str] = {}
+    sourceless: dict[str, str] = {}
     for made in _current(run, "corrections", Correction):
-        rows.pop(made.id, None)
-        if made.won or made.objection is not None or len(rows) >= MOST:
+        rows = rungs.setdefault(made.rung, {})
+        for known in (rows, won, sourceless):  # of an earlier call
+            known.pop(made.id, None)
+        found.asked |= made.teacher is not None
+        if made.won and made.mistake_id in objected:
+            won[made.id] = made.mistake_id
+        if made.won or made.objection is not None:
             continue
-        if made.failure is not None:
-            why = f"failed: {made.failure}"
-        elif made.grade is not None and made.grade.verdict == "correct":
-            continue  # right, and another one was taken
-        else:
-            why = "not graded" if made.grade is None else f"{made.grade.verdict}: {made.grade.reason}"
-        text = made.text if made.text is not None else made.completion.text if made.completion is not None else ""
-        rows[made.id] = Refused(made.id, made.rung, made.teacher, why, text, made.diagnosis)
-    found.refused = list(rows.values())
+        if made.failure is not None and _without_source(made):
+            sourceless[made.id] = sys.intern(_plain(made.failure))
+        elif (why := _refusal(made)) is not None and len(rows) < MOST:
+            text = made.text if made.text is not None else made.completion.text if made.completion is not None else ""
+            rows[made.id] = Refused(made.id, made.rung, made.teacher, why, text, made.diagnosis)
+    found.refused = fair([list(rows.values()) for rows in rungs.values()], MOST)
+    found.sourceless = Counter(sourceless.values())
+    found.uncorrected = len(set(objected) - set(won.values()))
+
+
+def _without_source(made: Correction) -> bool:
+    """Whether there was nothing to take a text from, so that nobody was asked."""
+    return (made.text, made.completion, made.teacher, made.prompt_hash) == (None, None, None, None)
+
+
+def _refusal(made: Correction) -> str | None:
+    """Why a try did not win; None for one that is right, where another one was taken."""
+    if made.failure is not None:
+        return f"failed: {made.failure}"
+    if made.grade is None:
+        return "not graded"
+    return None if made.grade.verdict == "correct" else f"{made.grade.verdict}: {made.grade.reason}"
 
 
 def _current(run: RunFiles, name: str, model: type[R]) -> Iterator[R]:

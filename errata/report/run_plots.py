@@ -77,7 +77,7 @@ class Curve:
 
 
 def pick(models: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """A colour and a symbol for each model, both the same for no two of 36: the first is what others are compared with."""
+    """A colour and a symbol for each model; no two of 36 have both. The first is what the others are compared with."""
     styles = {}
     for place, model in enumerate(models):
         again = place // len(MODELS)

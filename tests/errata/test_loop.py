@@ -99,7 +99,7 @@ def test_a_loop_that_was_killed_in_the_second_round_ends_as_one_that_was_not(tmp
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     path = write_loop(killed, 200, 60)
     kill_in_round_two(path, killed / "runs")
-    told, untouched = loop(path, 3), loop(write_loop(whole, 200, 60), 3)
+    told, untouched = loop(path, 2), loop(write_loop(whole, 200, 60), 2)
     assert comparable(told) == comparable(untouched)
     for number in range(1, len(told.rounds) + 1):
         for name in ("policy/model.safetensors", "pairs.jsonl"):

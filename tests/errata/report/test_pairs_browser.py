@@ -192,6 +192,17 @@ def test_a_pair_has_an_address_and_going_back_closes_it(browser: Any, page: Path
     assert browser.run("location.hash") == ""
 
 
+def test_closing_a_pair_that_a_link_opened_keeps_its_place_in_the_list(browser: Any, page: Path, run: Path) -> None:
+    last = [shown.pair.id for shown in read_run_pairs(run, 99).pairs if shown.dropped_by is None][-1]
+    browser.call("Page.navigate", url="about:blank")
+    browser.call("Page.navigate", url=f"{page.resolve().as_uri()}#pair-{last}")
+    browser.until(OPENED)
+    close_pair(browser)
+    browser.until("document.activeElement.matches('.rows a')")
+    box = "document.activeElement.getBoundingClientRect()"
+    browser.until(f"{box}.top >= 0 && {box}.bottom <= innerHeight")
+
+
 def test_an_address_opens_a_pair_that_the_filters_leave_out(browser: Any, page: Path, run: Path) -> None:
     dropped = next(shown.pair.id for shown in read_run_pairs(run, 99).pairs if shown.dropped_by is not None)
     browser.call("Page.navigate", url="about:blank")
@@ -200,9 +211,13 @@ def test_an_address_opens_a_pair_that_the_filters_leave_out(browser: Any, page: 
     close_pair(browser)
     assert browser.run("location.hash") == "#pairs"
     assert browser.run(COUNT) == "1–20 of 40"
-    browser.run("location.hash = '#pair-%E0%A4%A'")
-    browser.run("location.hash = '#pair-nowhere'")
+    for name, told in (("%E0%A4%A", "%E0%A4%A"), ("<b>nowhere", "<b>nowhere")):
+        browser.run(f"location.hash = '#pair-{name}'")
+        browser.until("!document.querySelector('.pairs .note').hidden")
+        browser.until(f"document.querySelector('.pairs .note').innerText === 'Pair {told} is not on this page.'")
     assert not browser.run(OPENED)
+    open_pair(browser, 0)
+    assert browser.run("document.querySelector('.pairs .note').hidden")
     assert browser.errors == []
 
 
