@@ -25,6 +25,11 @@ from errata.demo import story
 from errata.init.models import guess_engine
 
 
+def hear_interrupts() -> None:
+    """A process started in the background of a script inherits a deaf ear for Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """A command at a pseudo-terminal of 100 columns."""
 
@@ -41,6 +46,7 @@ class Terminal:
             cwd=cwd,
             env=environment,
             start_new_session=True,
+            preexec_fn=hear_interrupts,
         )
         os.close(ours)
         self.raw, self.read = "", 0

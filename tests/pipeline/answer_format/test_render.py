@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -191,7 +192,8 @@ def test_rendering_twice_is_rendering_once_and_what_fits_is_not_touched(
 @given(TEXTS.filter(lambda text: "think>" not in text), st.sampled_from(FORMATS))
 def test_no_step_is_lost(text: str, target: AnswerFormat) -> None:
     words = re.compile(r"apples|costs|get|first part|second part|item|code here|heading|holds|一共有五个|begin")
-    assert words.findall(render(text, target)) == words.findall(text)
+    lost = Counter(words.findall(text)) - Counter(words.findall(render(text, target)))
+    assert not lost, "an answer with words in it may be stated once more"
 
 
 @settings(max_examples=200, deadline=None)
