@@ -119,6 +119,9 @@ def test_a_finished_loop_is_not_repeated_and_more_rounds_go_on_from_it(tmp_path:
     assert policy.stat().st_mtime_ns == written
     assert both.rounds[1].student == "round-1/policy"
     assert both.rounds[1].past_pairs == first.rounds[0].pairs
+    assert loop(path, 1).rounds == first.rounds
+    kept = Loop.model_validate_json((tmp_path / "runs" / "looped" / "loop.json").read_bytes())
+    assert kept.rounds == both.rounds, "asking for fewer rounds forgets none"
     process = errata("loop", str(path), "--rounds", "3", "--budget.max_cost", "1", "--loop.reference", "fixed")
     out, err = process.communicate()
     assert process.returncode == 0, err
