@@ -67,7 +67,7 @@ def build_and_train(settings: ErrataSettings) -> tuple[Summary, float]:
     story.write_problems(settings)
     summary = asyncio.run(build(settings))
     train(settings, QUIET)
-    return summary, asyncio.run(evaluate(settings, str(settings.policy_dir))).after.accuracy
+    return summary, asyncio.run(evaluate(settings, str(settings.policy_dir))).held_out.scores["after"].accuracy
 
 
 @pytest.mark.slow
