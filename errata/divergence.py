@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from errata.config import ErrataSettings
 from errata.records import Divergence
 from pipeline.engines.base import EngineSettings
 from pipeline.errors import DataError
 from pipeline.grade import TRUNCATED
+from pipeline.measures.answering import read_answers
 from pipeline.measures.bootstrap import bootstrap_ratio
 from pipeline.measures.records import AnswerRow
 from pipeline.measures.settings import HELD_OUT
@@ -75,7 +74,7 @@ def read_samples(settings: ErrataSettings, policy: str, model: str, path: Path, 
     thoughts kept apart, for example. Raises DataError for a file that cannot be read.
     """
     why = _obstacle(settings, policy, model)
-    rows = [] if why else [row for row in _read(path) if (row.set, row.model, row.kind) == (HELD_OUT, model, "sampled")]
+    rows = [] if why or not path.is_file() else read_answers(path, HELD_OUT, model, "sampled")
     problems = _find_problems(settings, {row.problem_id for row in rows})
     if why is None and not rows:
         why = f"{path} holds no sampled answer of {model}"
@@ -124,19 +123,6 @@ def _engine_of(settings: ErrataSettings, model: str) -> EngineSettings | None:
         return named
     after: EngineSettings = settings.evaluate.after or settings.student
     return after if model == "after" else None
-
-
-def _read(path: Path) -> list[AnswerRow]:
-    rows = []
-    if path.is_file():
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                try:
-                    rows.append(AnswerRow.model_validate_json(line))
-                except ValidationError as error:
-                    told = f"is not an answer ({error.errors()[0]['msg']}); run `errata evaluate` again"
-                    raise DataError(path, told, line=number) from error
-    return rows
 
 
 def _find_problems(settings: ErrataSettings, wanted: set[str]) -> dict[str, Problem]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from errata.config import ErrataSettings
 from errata.records import Rewards
+from errata.training import RECORD, training_record
 from pipeline.engines.base import EngineSettings
 from pipeline.errors import ConfigError
 from pipeline.evaluate import choose_models, evaluate, need_section, with_model
@@ -55,16 +55,14 @@ def sources_of(settings: ErrataSettings, models: Iterable[str | None]) -> list[P
     fit = settings.train
     told = [*([fit.data] if fit.data else []), *fit.also, *([settings.sft.data] if settings.sft.data else [])]
     for model in models:
-        record = Path(model) / "training.json" if model is not None else None
-        if record is not None and record.is_file():
-            told += [Path(source) for source in json.loads(record.read_text(encoding="utf-8")).get("sources", ())]
+        told += [Path(source) for source in training_record(model).get("sources", ())] if model is not None else []
     data = (one / "dataset" if (one / "dataset").is_dir() else one for one in told if one.exists())
     return list(dict.fromkeys(data))
 
 
 def trained_policy(settings: ErrataSettings) -> str | None:
     """The run's policy, where training has come to its end."""
-    return str(settings.policy_dir) if (settings.policy_dir / "training.json").is_file() else None
+    return str(settings.policy_dir) if (settings.policy_dir / RECORD).is_file() else None
 
 
 def add_models(settings: ErrataSettings, named: Mapping[str, str]) -> dict[str, EngineSettings] | None:

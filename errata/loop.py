@@ -91,9 +91,10 @@ def run_loop(settings: ErrataSettings, wanted: int, watcher: Watcher) -> Loop:
         if len(rounds) > len(known):
             _write(settings, _summarise(settings, wanted, fingerprint, rounds, stop))
     early = stop if len(rounds) < wanted else None
-    kept = known if len(known) > len(rounds) else rounds  # rounds beyond those that are wanted now stay in the record
-    _write(settings, _summarise(settings, wanted, fingerprint, kept, early))
-    return _summarise(settings, wanted, fingerprint, rounds, early)
+    told = _summarise(settings, wanted, fingerprint, rounds, early)
+    beyond = len(known) > len(rounds)  # rounds beyond those that are wanted now stay in the record
+    _write(settings, _summarise(settings, wanted, fingerprint, known, early) if beyond else told)
+    return told
 
 
 def check_loop(settings: ErrataSettings) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.intervals import LEVEL
 from pipeline.measures.records import Change, Estimate, Interval
 from pipeline.types import Record
 
@@ -95,6 +96,16 @@ class Round(Record):
     seconds: float
     """Of the call that finished it; what earlier calls had done is not in it."""
     conclusion: str
+
+    @property
+    def gained(self) -> bool:
+        """Whether it is significantly better than its start."""
+        return self.p_value < LEVEL and self.gain.value > 0
+
+    @property
+    def fell(self) -> bool:
+        """Whether it is significantly worse."""
+        return self.p_value < LEVEL and self.gain.value < 0
 
 
 class Loop(Record):

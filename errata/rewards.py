@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,8 +12,9 @@ from errata.config import ErrataSettings
 from errata.divergence import measure_divergence, read_samples
 from errata.records import Divergence, Rewards
 from errata.reward_pairs import DIGITS, Scored, place_credit, read_pairs, spread
-from errata.training import Progress, make_arguments, student_model
+from errata.training import Progress, make_arguments, student_model, training_record
 from pipeline.errors import ConfigError, DataError
+from pipeline.evaluate import ANSWERS
 from pipeline.identity import check_model
 from pipeline.intervals import wilson_interval
 from pipeline.measures.bootstrap import bootstrap_ratio
@@ -45,13 +45,8 @@ def cannot_measure(settings: ErrataSettings, policy: str) -> str | None:
 
 def reference_of(settings: ErrataSettings, policy: str) -> str:
     """What the policy was trained against, as its own record says; else what training would take now."""
-    told = _record(policy).get("reference")
+    told = training_record(policy).get("reference")
     return str(told or settings.train.reference or student_model(settings, settings.train))
-
-
-def _record(policy: str) -> dict[str, Any]:
-    path = Path(policy) / "training.json"
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
 def measure_rewards(
@@ -79,7 +74,7 @@ def measure_rewards(
     arguments = make_arguments(settings, settings.train, settings.run_dir)
     reference = reference or reference_of(settings, policy)
     tokenizer = load_tokenizer(policy, reference)
-    told = answers or settings.run_dir / "answers.jsonl"
+    told = answers or settings.run_dir / ANSWERS
     with _data_errors(settings):
         split, counted, more = read_pairs(_source(settings), tokenizer, arguments.max_length, train_pairs)
         samples = read_samples(settings, policy, model, told, tokenizer)
@@ -91,7 +86,7 @@ def measure_rewards(
     if samples:
         old, new = ([text for (text,) in logps[len(pairs) :]] for logps in (before, after))
         divergence = measure_divergence(samples, old, new)
-    beta = float(_record(policy).get("beta") or arguments.make_objective().beta)
+    beta = float(training_record(policy).get("beta") or arguments.make_objective().beta)
     rewards = summarise(scored[: len(counted)], policy, reference, beta, split, divergence)
     shown = scored if split == "validation" else spread(scored, (one.row for one in scored), train_pairs)
     lines = [credit.model_dump_json() + "\n" for credit in place_credit(shown, tokenizer, beta)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from pipeline.clean import Cleaned, clean_files, ids_of, tools_of_run
 from pipeline.errors import DataError, StoppedEarly
 from pipeline.evaluate import ANSWERS
 from pipeline.identity import file_hash
-from pipeline.measures.answering import Answered, Given
+from pipeline.measures.answering import Answered, Given, read_answers
 from pipeline.measures.change import compare
 from pipeline.measures.records import AnswerRow, Change
 from pipeline.measures.settings import HELD_OUT
@@ -41,7 +41,7 @@ class Stop:
 def reason_to_stop(settings: LoopSettings, rounds: Sequence[Round]) -> Stop | None:
     """What the rules say after the last of `rounds`."""
     last = rounds[-1]
-    if last.p_value < 0.05 and last.gain.value < 0:
+    if last.fell:
         return Stop(f"round {last.number} is significantly worse than the one before: {last.conclusion.rstrip('.')}")
     drop = settings.max_chosen_drop
     if drop is not None and last.chosen_change is not None and last.chosen_change < -drop:
@@ -50,7 +50,7 @@ def reason_to_stop(settings: LoopSettings, rounds: Sequence[Round]) -> Stop | No
             f"loop.max_chosen_drop {drop:g}"
         )
     recent = rounds[-settings.patience :]
-    if len(recent) == settings.patience and not any(one.p_value < 0.05 and one.gain.value > 0 for one in recent):
+    if len(recent) == settings.patience and not any(one.gained for one in recent):
         return Stop(f"no significant gain in {settings.patience} rounds (loop.patience)")
     return None
 
@@ -142,19 +142,7 @@ def total_change(folder: Path, first: Round, best: Round) -> Change:
 
 def _answers(path: Path, model: str) -> dict[str, Answered]:
     """A model's greedy answers to the held-out problems, by problem."""
-    return {row.problem_id: _as_answered(row) for row in read_answers(path) if is_greedy(row, model)}
-
-
-def is_greedy(row: AnswerRow, model: str) -> bool:
-    """Whether this is a model's greedy answer to a held-out problem."""
-    return (row.set, row.model, row.kind) == (HELD_OUT, model, "greedy")
-
-
-def read_answers(path: Path) -> Iterator[AnswerRow]:
-    """The lines of an `answers.jsonl`."""
-    with path.open("rb") as lines:
-        for line in lines:
-            yield AnswerRow.model_validate_json(line)
+    return {row.problem_id: _as_answered(row) for row in read_answers(path, HELD_OUT, model, "greedy")}
 
 
 def _as_answered(row: AnswerRow) -> Answered:

@@ -17,6 +17,8 @@ from pipeline.identity import model_identity
 from pipeline.store import write_file
 from pipeline.types import content_id
 
+RECORD = "training.json"
+"""Written into a policy's folder last."""
 Rows = list[dict[str, Any]]
 Progress = Callable[[str, int, int], None]
 
@@ -78,11 +80,10 @@ def _train(
     if not rows:
         raise DataError(source, "holds no training pair; run `errata build` first, and see its summary")
     shown = fit.model_dump(mode="json", exclude={"report_to", "also"}, exclude_none=True)
-    reference = None if fit is not settings.train or settings.train.reference is None else settings.train.reference
+    reference = settings.train.reference if fit is settings.train else None
     shown["reference"] = None if reference is None else model_identity(reference)
     fingerprint = content_id(model_identity(model), shown, rows, validation)
-    done = target / "training.json"
-    if done.is_file() and (record := json.loads(done.read_text()))["fingerprint"] == fingerprint:
+    if (record := training_record(target)) and record["fingerprint"] == fingerprint:
         return Trained(target, **{name: record[name] for name in ("pairs", "steps", "seconds", "log")})
     checkpoints = settings.run_dir / "checkpoints" / fingerprint
     from trainer.credit import free_memory
@@ -114,7 +115,7 @@ def _train(
     told["sources"] = [str(one.resolve()) for one in sources]
     if fit is settings.train:
         told |= {"reference": settings.train.reference or model, "beta": trainer.objective.beta}
-    write_file(fresh / "training.json", json.dumps(told, indent=1) + "\n")
+    write_file(fresh / RECORD, json.dumps(told, indent=1) + "\n")
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)
     shutil.rmtree(checkpoints, ignore_errors=True)
@@ -243,6 +244,12 @@ def distinct_chosen(rows: Rows) -> Rows:
     """Prompt and chosen text of each row; a text that several pairs share stands once."""
     seen = {json.dumps([row["prompt"], row["chosen"]]): row for row in rows}
     return [{"id": row["id"], "prompt": row["prompt"], "completion": row["chosen"]} for row in seen.values()]
+
+
+def training_record(policy: Path | str) -> dict[str, Any]:
+    """What a policy's own training.json says; empty where it has none, as other models."""
+    file = Path(policy) / RECORD
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
 
 
 def last_checkpoint(folder: Path) -> str | None:

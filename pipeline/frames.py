@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError
-from pipeline.store import scan_journal
+from pipeline.store import read_lines, scan_journal
 from pipeline.types import Attempt, Correction, Pair
 
 if TYPE_CHECKING:
@@ -59,20 +59,6 @@ def load_run(path: str | Path, *, stale: bool = False) -> Run:
     if len(corrections):  # a try that won in an interrupted call may have been overtaken since
         corrections["won"] &= corrections.id.isin(pairs.correction_id)
     return Run(folder, summary, frame("attempts", Attempt, _spread_written), corrections, pairs)
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a file that may not be there. Raises DataError for one that is not JSON."""
-    if not path.is_file():
-        return []
-    told = []
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                told.append(json.loads(line))
-            except ValueError as error:
-                raise DataError(path, f"is not JSON ({error}); `errata build` writes it anew", line=number) from error
-    return told
 
 
 def _spread_written(record: Attempt | Correction) -> dict[str, Any]:

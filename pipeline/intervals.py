@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+LEVEL = 0.05
+"""Below this p-value a change is called real."""
+
 
 def wilson_interval(successes: int, of: int) -> tuple[float, float]:
     """95% Wilson score interval of a share, rounded to four digits."""

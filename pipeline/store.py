@@ -6,6 +6,7 @@ A torn last line (the process died while writing) is cut off on opening; any oth
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -14,7 +15,7 @@ import threading
 from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
@@ -45,6 +46,24 @@ def parse_record(path: Path, model: type[R], line: bytes, number: int | None = N
         fix = "mend the line or delete it; what it held is made again"
         told = f"is not a {model.__name__} record ({error.errors()[0]['msg']}); {fix}"
         raise DataError(path, told, line=number) from error
+
+
+def read_lines(path: Path, *fields: str) -> Iterator[dict[str, Any]]:
+    """The objects of a JSONL file one by one, none where it is not there. Raises DataError where a field is missing."""
+    if not path.is_file():
+        return
+    fix = "`errata build` writes it anew"
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                told = json.loads(line)
+            except ValueError as error:
+                raise DataError(path, f"is no JSON ({error}); {fix}", line=number) from error
+            if not isinstance(told, dict):
+                raise DataError(path, f"is no object; {fix}", line=number)
+            if absent := next((name for name in fields if name not in told), None):
+                raise DataError(path, f"is missing; {fix}", line=number, field=absent)
+            yield told
 
 
 class Journal(Generic[R]):

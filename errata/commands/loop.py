@@ -67,6 +67,7 @@ def print_loop(loop: Loop, folder: Path) -> None:
     """The rounds in a table, and what came of all of them."""
     from rich.table import Table
 
+    from errata.evaluation_tables import bounds
     from errata.ui import out
 
     table = Table(title=f"{len(loop.rounds)} of {loop.wanted} rounds", title_justify="left")
@@ -77,8 +78,7 @@ def print_loop(loop: Loop, folder: Path) -> None:
     for one in loop.rounds[:1]:
         table.add_row("start", *[""] * (2 + past), f"{one.before:.1%}")
     for one in loop.rounds:
-        low, high = one.interval
-        accuracy = f"{one.after:.1%} ({100 * low:.1f} – {100 * high:.1f})"
+        accuracy = f"{one.after:.1%} ({bounds(one.interval)})"
         counts = [f"{one.mistakes:,}", f"{one.pairs:,}", *[f"{one.past_pairs:,}"] * past]
         table.add_row(str(one.number), *counts, accuracy, str(one.fixed), str(one.broken), f"{one.p_value:.2g}")
     out.print(table)

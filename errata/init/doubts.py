@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from errata.suspects import Suspect, Votes, most_suspect
 from pipeline.grade import TRUNCATED
 from pipeline.store import scan_journal
 from pipeline.types import Attempt, Correction, Pair
 
-AGREE = 0.5
-"""Share of a problem's attempts above which their common wrong answer speaks against the gold one."""
 KEPT = 60
 """Characters of an answer that are shown."""
-
-
-@dataclass(frozen=True)
-class Suspect:
-    """A gold answer that no attempt gives, while most agree on another one."""
-
-    question: str
-    gold: str
-    answer: str
-    times: int
-    of: int
 
 
 @dataclass(frozen=True)
@@ -69,21 +57,16 @@ class Sampled:
 
     def suspects(self) -> list[Suspect]:
         """Gold answers that no attempt gives and most attempts disagree with, the most unanimous first."""
-        asked = {pair.problem_id: pair for pair in self.pairs}
-        by_problem: defaultdict[str, list[Attempt]] = defaultdict(list)
+        asked = {pair.problem_id: pair for pair in self.pairs if pair.answer is not None}
+        votes: defaultdict[str, Votes] = defaultdict(Votes)
         for attempt in self.attempts:
-            by_problem[attempt.problem_id].append(attempt)
+            votes[attempt.problem_id].add(attempt)
         found = []
-        for id, attempts in by_problem.items():
-            wrong = [a.grade.extracted for a in attempts if a.grade is not None and a.grade.verdict == "wrong"]
-            answers = Counter(folded(answer) for answer in wrong if answer)
-            right = any(a.grade is not None and a.grade.verdict == "correct" for a in attempts)
-            if id in asked and asked[id].answer is not None and not right:
-                gold = asked[id].answer or ""
-                if (common := agreed(answers, len(attempts))) is not None:
-                    answer, times = common
-                    found.append(Suspect(_question(asked[id]), gold[:KEPT], answer[:KEPT], times, len(attempts)))
-        return sorted(found, key=lambda suspect: -suspect.times / suspect.of)
+        for id, suspect in most_suspect(votes).items():
+            if id in asked:
+                question, gold = _question(asked[id]), asked[id].answer or ""
+                found.append(replace(suspect, question=question, gold=gold[:KEPT], answer=suspect.answer[:KEPT]))
+        return found
 
     def objections(self) -> list[Objected]:
         """What teachers objected to."""
@@ -129,17 +112,6 @@ def read_sample(folder: Path) -> Sampled:
 
 def _question(pair: Pair) -> str:
     return next((m.content for m in reversed(pair.prompt) if m.role == "user"), "")
-
-
-def agreed(wrong: Mapping[str, int], attempts: int) -> tuple[str, int] | None:
-    """The wrong answer that at least two, and more than `AGREE`, of a problem's attempts give, with their number."""
-    answer, times = max(wrong.items(), key=lambda told: told[1], default=("", 0))
-    return (answer, times) if times >= 2 and times > AGREE * attempts else None
-
-
-def folded(answer: str) -> str:
-    """An answer as it is compared with others."""
-    return " ".join(answer.split()).strip(" .$")
 
 
 def _shape(reason: str) -> str:

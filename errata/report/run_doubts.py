@@ -143,7 +143,7 @@ def _suspects_table(doubts: Doubts) -> Table:
     rows: list[list[Cell]] = [
         [
             *map(_cut, (told.question, told.gold, told.answer)),
-            (f"{told.agreeing} of {told.attempts}", told.agreeing / told.attempts),
+            (f"{told.times} of {told.of}", told.times / told.of),
         ]
         for told in doubts.suspects
     ]

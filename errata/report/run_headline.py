@@ -25,6 +25,7 @@ from errata.report.run_wording import (
     points_between,
 )
 from errata.report.wording import percent
+from pipeline.intervals import LEVEL
 from pipeline.measures.records import Interval
 
 
@@ -129,7 +130,7 @@ def ablation_headline(found: Ablation) -> Headline:
     """The best cell against the student."""
     best = rank_cells(found)[0]
     p_value = min(1.0, best.p_value * len(found.cells))  # Bonferroni: the best of so many
-    tone, verdict = _tone(significant=p_value < 0.05, gain=best.gain.value)
+    tone, verdict = _tone(significant=p_value < LEVEL, gain=best.gain.value)
     strip = (
         Reading("student", found.before, None, "--series-1"),
         Reading("best cell", best.accuracy, best.interval, "--series-2"),

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, TypeVar
 
-from errata.report.run_reading import RunFiles, read_lines
-from errata.report.run_votes import Suspect, Votes, fair, most_suspect
+from errata.report.run_reading import RunFiles
+from errata.report.shares import fair
+from errata.suspects import Suspect, Votes, most_suspect
 from pipeline.grade import TRUNCATED
-from pipeline.store import scan_journal
+from pipeline.store import read_lines, scan_journal
 from pipeline.types import Attempt, Correction, Pair
 
 MOST = 500

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -152,21 +151,3 @@ def read_settings(file: Path) -> dict[str, Any]:
     if not isinstance(told, dict):
         raise DataError(file, "holds no settings; `errata build` writes it anew")
     return told
-
-
-def read_lines(file: Path, *fields: str) -> Iterator[dict[str, Any]]:
-    """The objects of a JSONL file one by one, none where it is not there. Raises DataError where a field is missing."""
-    if not file.is_file():
-        return
-    fix = "`errata build` writes it anew"
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                told = json.loads(line)
-            except ValueError as error:
-                raise DataError(file, f"is no JSON ({error}); {fix}", line=number) from error
-            if not isinstance(told, dict):
-                raise DataError(file, f"is no object; {fix}", line=number)
-            if absent := next((name for name in fields if name not in told), None):
-                raise DataError(file, f"is missing; {fix}", line=number, field=absent)
-            yield told

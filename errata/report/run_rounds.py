@@ -52,8 +52,8 @@ def describe_rounds(loop: Loop) -> str:
         told += f"{percent(loop.rounds[-1].after)} at the end; no round is better than the start."
     else:
         told += f"{percent(best.after)} in round {best.number}."
-    falls = [one.number for one in loop.rounds if one.p_value < 0.05 and one.gain.value < 0]
-    gains = [one.number for one in loop.rounds if one.p_value < 0.05 and one.gain.value > 0]
+    falls = [one.number for one in loop.rounds if one.fell]
+    gains = [one.number for one in loop.rounds if one.gained]
     told += f" Significant gains: {_numbers(gains)}; significant falls: {_numbers(falls)}."
     return told
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import ValidationError
 
 from pipeline.checkers.base import Checker
 from pipeline.engines.base import Engine, Request, finish_all
-from pipeline.errors import RequestFailed
+from pipeline.errors import DataError, RequestFailed
 from pipeline.grade import TRUNCATED, try_grade
 from pipeline.measures.records import AnswerRow
 from pipeline.prompts import Prompt
@@ -69,6 +72,21 @@ class Answered:
                 tokens=given.tokens,
                 **given.grade.model_dump(include={"verdict", "extracted", "reason"}),
             )
+
+
+def read_answers(path: Path, of: str, model: str, kind: str) -> list[AnswerRow]:
+    """A model's answers of one kind to one set, from `answers.jsonl`. Raises DataError for a line that is none."""
+    rows = []
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                row = AnswerRow.model_validate_json(line)
+            except ValidationError as error:
+                told = f"is not an answer ({error.errors()[0]['msg']}); run `errata evaluate` again"
+                raise DataError(path, told, line=number) from error
+            if (row.set, row.model, row.kind) == (of, model, kind):
+                rows.append(row)
+    return rows
 
 
 @dataclass(frozen=True)

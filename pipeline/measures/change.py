@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.intervals import mcnemar_p
+from pipeline.intervals import LEVEL, mcnemar_p
 from pipeline.measures.answering import Answered
 from pipeline.measures.bootstrap import bootstrap_mean, round_off
 from pipeline.measures.records import Change, Estimate, Flip
 from pipeline.measures.score import second_turn_gains
 
-LEVEL = 0.05
-"""Below this p-value a change is called real."""
 FAILURES = 0.02
 """Share of failed requests from which the sentence names them."""
 

@@ -27,6 +27,7 @@ from pipeline.evaluate import trained_engine
 from pipeline.measures.answering import Asking, answer_all
 from pipeline.problems import read_problems
 from pipeline.prompts import Prompts
+from tests.trainer.test_credit import perturb
 from trainer.credit import encode_answer, pad_token, score_examples
 
 HELD_OUT = 4
@@ -70,16 +71,6 @@ def make_run(folder: Path, student: Path, splits: dict[str, list[dict[str, Any]]
     for name, value in values.items():
         settings[name] = {**settings[name], **value} if isinstance(value, dict) else value  # type: ignore[dict-item]
     return ErrataSettings(**settings)  # type: ignore[arg-type]
-
-
-def perturb(student: Path, folder: Path, scale: float = 1.2) -> str:
-    """A policy without training: the student with one matrix scaled."""
-    model = AutoModelForCausalLM.from_pretrained(student)
-    with torch.no_grad():
-        model.model.layers[1].mlp.down_proj.weight.mul_(scale)
-    model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(student).save_pretrained(folder)
-    return str(folder)
 
 
 def answer(settings: ErrataSettings, policy: str, samples: int = 2) -> Path:

@@ -132,3 +132,14 @@ class Browser:
         self._process.wait()
         self._read.close()
         os.close(self._write)
+
+
+def check_screen(browser: Browser, page: Path, *, width: int, dark: bool, figures: int) -> None:
+    """Open a page: it is drawn, complains of nothing, asks for nothing, fits the screen and has its colours."""
+    browser.open(page, width=width, dark=dark)
+    assert browser.errors == []
+    assert browser.addresses == [page.resolve().as_uri()]
+    assert browser.run("document.querySelectorAll('[data-figure] svg.main-svg').length") >= figures
+    assert browser.run(f"document.documentElement.scrollWidth <= {width}")
+    ground = browser.run("getComputedStyle(document.body).backgroundColor")
+    assert ground == ("rgb(20, 23, 28)" if dark else "rgb(255, 255, 255)")

@@ -14,6 +14,7 @@ from errata.report.page import Section, write_page
 from errata.report.tables import Table
 from pipeline.clean import Cleaned
 from pipeline.shortcuts.records import Audit
+from tests.errata.report.chromium import check_screen
 
 pytestmark = pytest.mark.slow
 SCREENS = [(1280, False), (1280, True), (390, False), (390, True)]
@@ -28,13 +29,7 @@ def page(tmp_path: Path, before: Audit, after: Audit, cleaned: Cleaned) -> Path:
 
 @pytest.mark.parametrize(("width", "dark"), SCREENS)
 def test_it_is_drawn_on_every_screen_and_fits_it(browser: Any, page: Path, width: int, dark: bool) -> None:
-    browser.open(page, width=width, dark=dark)
-    assert browser.errors == []
-    assert browser.addresses == [page.resolve().as_uri()]
-    assert browser.run("document.querySelectorAll('[data-figure] svg.main-svg').length") >= 5
-    assert browser.run(f"document.documentElement.scrollWidth <= {width}")
-    ground = browser.run("getComputedStyle(document.body).backgroundColor")
-    assert ground == ("rgb(20, 23, 28)" if dark else "rgb(255, 255, 255)")
+    check_screen(browser, page, width=width, dark=dark, figures=5)
     for whole in (False, True):
         file = page.with_name(f"{whole}.png")
         browser.screenshot(file, whole=whole)

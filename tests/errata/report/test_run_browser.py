@@ -11,6 +11,7 @@ import pytest
 
 from errata.report.run_contents import read_contents
 from errata.report.run_page import write_run_page
+from tests.errata.report.chromium import check_screen
 from tests.errata.report.conftest import HOSTILE
 from tests.errata.report.make_run import build_small, finish, make_ablation, make_evaluation, make_loop, make_round
 
@@ -41,13 +42,7 @@ def page(folder: Path) -> Path:
 
 @pytest.mark.parametrize(("width", "dark"), SCREENS)
 def test_it_is_drawn_on_every_screen_and_fits_it(browser: Any, page: Path, width: int, dark: bool) -> None:
-    browser.open(page, width=width, dark=dark)
-    assert browser.errors == []
-    assert browser.addresses == [page.resolve().as_uri()]
-    assert browser.run("document.querySelectorAll('[data-figure] svg.main-svg').length") >= 20
-    assert browser.run(f"document.documentElement.scrollWidth <= {width}")
-    ground = browser.run("getComputedStyle(document.body).backgroundColor")
-    assert ground == ("rgb(20, 23, 28)" if dark else "rgb(255, 255, 255)")
+    check_screen(browser, page, width=width, dark=dark, figures=20)
     shown = browser.run("getComputedStyle(document.querySelector('.run-figure-wide')).display !== 'none'")
     assert shown == (width == 1280), "the diagram is for wide screens, the list for all"
     assert browser.run("document.querySelectorAll('.run-flow li').length") > 10

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from errata.report.run_doubts import doubts_section
 from errata.report.run_journals import MOST, read_doubts
 from errata.report.run_reading import read_run
-from errata.report.run_votes import Suspect, Votes, fair
+from errata.report.shares import fair
+from errata.suspects import Suspect, Votes
 from pipeline.types import Attempt, Completion, Grade, Verdict
 from tests.errata.report.make_run import build_small
 

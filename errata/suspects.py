@@ -1,15 +1,27 @@
-"""How a problem's attempts vote: which wrong answer they agree on, and whether any of them is right."""
+"""How a problem's attempts vote: which wrong answer they agree on, and whether that speaks against the gold one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
-from errata.init.doubts import agreed, folded
 from pipeline.types import Attempt
 
-R = TypeVar("R")
+AGREE = 0.5
+"""Share of a problem's attempts above which their common wrong answer speaks against the gold one."""
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A gold answer that no attempt gives, while most agree on another one."""
+
+    question: str
+    gold: str
+    answer: str
+    times: int
+    """Attempts that give `answer`."""
+    of: int
+    """All attempts."""
 
 
 @dataclass(slots=True)
@@ -48,36 +60,23 @@ class Votes:
         return self.other()[1] / max(1, self.read)
 
     def suspect(self) -> Suspect | None:
-        """What speaks against the gold answer, by the rule of `errata init --preview`; None where nothing does."""
+        """What speaks against the gold answer, its question and itself left open; None where nothing does.
+
+        At least two, and more than `AGREE`, of the attempts give the same wrong answer, and none is right.
+        """
         attempts = self.seen.bit_count()
-        common = None if self.right else agreed(self.wrong, attempts)
-        return None if common is None else Suspect("", "", *common, attempts)
-
-
-@dataclass(frozen=True)
-class Suspect:
-    """A gold answer that no attempt gives, while most agree on another one."""
-
-    question: str
-    gold: str
-    answer: str
-    agreeing: int
-    """Attempts that give `answer`."""
-    attempts: int
-
-
-def fair(groups: Iterable[Sequence[R]], most: int) -> list[R]:
-    """At most `most` of all rows, the first ones of each group; what a small group leaves goes to the others."""
-    told = list(groups)
-    shares = [0] * len(told)
-    left = most
-    for place, number in enumerate(sorted(range(len(told)), key=lambda number: len(told[number]))):
-        shares[number] = min(len(told[number]), left // (len(told) - place))
-        left -= shares[number]
-    return [row for group, share in zip(told, shares, strict=True) for row in group[:share]]
+        answer, times = self.other()
+        if self.right or answer is None or times < 2 or times <= AGREE * attempts:
+            return None
+        return Suspect("", "", answer, times, attempts)
 
 
 def most_suspect(votes: Mapping[str, Votes]) -> dict[str, Suspect]:
     """Problems whose gold answer is suspicious, by id, the most unanimous first."""
     found = {id: suspect for id, told in votes.items() if (suspect := told.suspect()) is not None}
-    return dict(sorted(found.items(), key=lambda told: -told[1].agreeing / told[1].attempts))
+    return dict(sorted(found.items(), key=lambda told: -told[1].times / told[1].of))
+
+
+def folded(answer: str) -> str:
+    """An answer as it is compared with others."""
+    return " ".join(answer.split()).strip(" .$")
