@@ -35,9 +35,11 @@ class CoreConfig(TrainingArguments):
     per_device_train_batch_size: int = _option(8, "Examples a device, where global_batch_pairs is not set.")
     gradient_accumulation_steps: int = _option(1, "Multiplies it, where global_batch_pairs is not set.")
     _n_gpu: int = field(init=False, repr=False, default=-1)
+    fsdp_plugin_args: dict[str, Any] | None = field(init=False, repr=False, default=None)
     learning_rate: float = _option(1e-6, "Peak learning rate.")
     logging_steps: float = _option(10, "Steps between two lines of the log.")
     remove_unused_columns: bool | None = _option(False, "The trainer's rows are made for it.")
+    ddp_broadcast_buffers: bool | None = _option(False, "No model that is taken here changes its buffers in training.")
     logging_nan_inf_filter: bool = _option(
         False, "A loss that is not a number stops training; it is never averaged away."
     )
@@ -85,6 +87,11 @@ class CoreConfig(TrainingArguments):
             )
         if self.deepspeed:
             raise ValueError("deepspeed is not supported: it would update after each micro-batch; use fsdp")
+        if self.save_on_each_node:
+            raise ValueError("save_on_each_node is not supported: checkpoints lie on storage that all machines share")
+        if self.fsdp_plugin_args and self.world_size == 1:
+            log.info("one process: fsdp has nothing to shard")
+            self.fsdp, self.fsdp_plugin_args = None, None
         if self._n_gpu > 1:
             log.warning("training on one of %d GPUs; torchrun uses all of them", self._n_gpu)
             self._n_gpu = 1  # DataParallel, which one process would take, cannot split tries

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 from accelerate.utils import gather_object
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, Trainer
+from transformers import PreTrainedModel
 
 from trainer.batch import MicroBatch
 from trainer.config import CoreConfig
@@ -23,8 +23,11 @@ from trainer.data import Example, Form, add_mismatched, tokenize_rows
 from trainer.errors import NonFiniteLoss, TrainingInputError
 from trainer.head import attach, inner_model
 from trainer.layouts import choose_layout, request_for
+from trainer.loading import load_model, load_tokenizer
 from trainer.metrics import MetricBuffer, merge_means, text_metrics
+from trainer.resuming import ResumableTrainer
 from trainer.scores import Scores, join_scores, make_scores
+from trainer.sharding import keep_sum_exact, rounded_weights
 from trainer.speed import Speedometer
 from trainer.steps import Step, StepLoader, StepMaker, StepSampler
 
@@ -33,18 +36,16 @@ log = logging.getLogger(__name__)
 Rows = Iterable[Mapping[str, Any]]
 
 
-class CoreTrainer(Trainer):
+class CoreTrainer(ResumableTrainer):
     """What preference training and supervised training share.
 
     `model` is a folder or a hub id (then loaded in fp32, or as stored under a `peft_config`; `bf16=True` computes in
     bf16 on fp32 weights), or a loaded model; datasets are anything that yields rows (see data.py); with a
-    `peft_config` the model gets adapters. Raises TrainingInputError for rows that cannot be trained on.
+    `peft_config` the model gets adapters. `trust_remote_code` runs the Python code that a folder or repository brings.
+    Raises TrainingInputError for rows that cannot be trained on, and for a model that cannot be loaded.
     """
 
     form: Form = "preference"
-    args: Any
-    control: Any
-    train_dataset: Any
     eval_dataset: Any
 
     def __init__(
@@ -55,17 +56,20 @@ class CoreTrainer(Trainer):
         eval_dataset: Rows | dict[str, Rows] | None = None,
         processing_class: Any = None,
         peft_config: Any = None,
+        trust_remote_code: bool = False,
         **options: Any,
     ) -> None:
         if isinstance(model, str):
-            processing_class = processing_class or AutoTokenizer.from_pretrained(model)
+            processing_class = processing_class or load_tokenizer(model, trust_remote_code=trust_remote_code)
             # Updates of 1e-6 vanish in bf16 weights: fp32 ones, unless adapters alone are trained.
-            model = AutoModelForCausalLM.from_pretrained(model, dtype="auto" if peft_config else torch.float32)
-        processing_class = processing_class or AutoTokenizer.from_pretrained(model.config._name_or_path)
+            model = load_model(model, "auto" if peft_config else torch.float32, trust_remote_code=trust_remote_code)
+        processing_class = processing_class or load_tokenizer(model.config._name_or_path)
         if peft_config is not None:
             from peft import get_peft_model
 
             model = get_peft_model(model, peft_config)
+        if getattr(model, "is_distributed_loading_by_transformers", False):
+            raise TrainingInputError("the model was sharded as it was loaded; load it whole, and shard it with fsdp")
         disable_dropout(model)
         self.objective = args.make_objective()
         self._limits: dict[str, Any] = {"max_length": args.max_length, "overlong": args.overlong, "form": self.form}
@@ -90,7 +94,9 @@ class CoreTrainer(Trainer):
         self._budget = args.token_budget([*train_examples, *(e for part in held_out for e in part)])
         if self.args.device.type == "cuda":
             self.model.to(self.args.device)  # under FSDP the library would move it later; the passes before are ours
-        with self._autocast():
+        if self.is_fsdp_enabled and self.low_precision is not None:
+            keep_sum_exact(self.model)
+        with self._computing(self.model):
             self.layout = choose_layout(self.model, train_examples, self._pad, args.layout, self._budget)
         if args.gradient_checkpointing and hasattr(self.model, "enable_input_require_grads") and peft_config:
             self.model.enable_input_require_grads()
@@ -122,7 +128,8 @@ class CoreTrainer(Trainer):
 
     def _make_step(self, *, skip_shared: bool = False) -> StepMaker:
         a = self.args
-        return StepMaker(self.layout, self._pad, self._budget, a.process_index, a.world_size, skip_shared=skip_shared)
+        how: dict[str, Any] = {"skip_shared": skip_shared, "weigh": self._speed.weigh, "lockstep": self.is_fsdp_enabled}
+        return StepMaker(self.layout, self._pad, self._budget, a.process_index, a.world_size, **how)
 
     def get_train_dataloader(self) -> StepLoader:
         """A loader whose items are whole steps of this rank."""
@@ -214,7 +221,8 @@ class CoreTrainer(Trainer):
 
     def _score(self, model: Any, batch: MicroBatch) -> Scores:
         """The policy's log-probs of a micro-batch."""
-        made = self.layout.forward(model, batch, request_for(batch, confidence=self.objective.traits.confidence))
+        with self._computing(model):
+            made = self.layout.forward(model, batch, request_for(batch, confidence=self.objective.traits.confidence))
         return make_scores(batch, made)
 
     # --- what is told ---
@@ -260,7 +268,7 @@ class CoreTrainer(Trainer):
             scored = []
             for batch in make(examples[start : start + size])["batches"]:
                 moved = batch.to(self.args.device)
-                with self.layout.prepare(self._plain_model()), self._autocast():
+                with self.layout.prepare(self._plain_model()):
                     scores = self._score(model, moved)
                 if not batch.ghost:
                     scored.append(scores)
@@ -281,12 +289,16 @@ class CoreTrainer(Trainer):
     def _prepare_rows(self, rows: Rows) -> list[Example]:
         return self._read(rows, self.processing_class)
 
-    def _autocast(self) -> AbstractContextManager[Any]:
-        """The precision that training computes in, for passes outside of it."""
-        device = self.args.device.type
-        if not (self.args.bf16 or self.args.fp16):
-            return nullcontext()
-        return torch.autocast(device, dtype=torch.bfloat16 if self.args.bf16 else torch.float16)
+    @contextmanager
+    def _computing(self, model: Any) -> Iterator[None]:
+        """The precision that all passes compute in, in training and outside of it."""
+        dtype = self.low_precision
+        if dtype is None:
+            yield
+            return
+        rounded = rounded_weights(model, dtype) if self.is_fsdp_enabled else nullcontext()
+        with rounded, torch.autocast(self.args.device.type, dtype=dtype):
+            yield
 
     def _plain_model(self) -> Any:
         return inner_model(self.accelerator.unwrap_model(self.model, keep_torch_compile=False))

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from accelerate import PartialState
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import PreTrainedModel
 
 from trainer.config import DEFAULT_TOKENS
 from trainer.conversations import Turns, render
@@ -22,6 +22,7 @@ from trainer.data import Example, Form, Row, continue_ids, tokenize_rows
 from trainer.ends import Placed, place_tokens
 from trainer.head import attach
 from trainer.layouts import choose_layout
+from trainer.loading import load_model, load_tokenizer, refuse_pickled_adapter
 from trainer.reference import ReferenceCache, Vector, add_reference
 
 
@@ -41,7 +42,7 @@ def score_rows(
     The tokenizer is by default the model's. Raises TrainingInputError for a row that cannot be tokenized.
     """
     rows = list(rows)
-    tokenizer = tokenizer or AutoTokenizer.from_pretrained(model if isinstance(model, str) else model.name_or_path)
+    tokenizer = tokenizer or load_tokenizer(model if isinstance(model, str) else model.name_or_path)
     examples = tokenize_rows(rows, tokenizer, form=form)
     scored = score_examples(model, examples, pad=pad_token(tokenizer), **how)
     return [
@@ -73,7 +74,7 @@ def score_examples(
     """
     how: dict[str, Any] = {"max_tokens": max_tokens, "layout": layout, "autocast": autocast, "cache": cache}
     if isinstance(model, str):
-        loaded = load_model(model, dtype).to(PartialState().device)
+        loaded = load_scored(model, dtype).to(PartialState().device)
         try:
             return score_examples(loaded, examples, pad=pad, **how)
         finally:
@@ -108,14 +109,15 @@ def encode_answer(prompt: Turns, text: str, tokenizer: Any, *, ended: bool = Tru
     return Example(tuple(ids), ((*written, *([tokenizer.eos_token_id] if ended else [])),), where)
 
 
-def load_model(model: str, dtype: str | torch.dtype = torch.float32) -> Any:
+def load_scored(model: str, dtype: str | torch.dtype = torch.float32) -> Any:
     """A causal language model; from the folder of a PEFT adapter, its base with the adapter on it."""
     base = model
     if is_adapter(model):
         from peft import PeftConfig, PeftModel
 
+        refuse_pickled_adapter(model)
         base = PeftConfig.from_pretrained(model).base_model_name_or_path
-    loaded = AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
+    loaded = load_model(base, dtype)
     loaded.config.use_cache = False  # as in training: the configuration is in the key of what the cache knows
     return loaded if base == model else PeftModel.from_pretrained(loaded, model)
 

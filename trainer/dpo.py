@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import PreTrainedModel
 
 from trainer.batch import MicroBatch
 from trainer.callbacks import FollowPolicy, Guard
@@ -24,9 +24,11 @@ from trainer.data import Example
 from trainer.errors import ReferenceMismatch, TrainingInputError
 from trainer.head import attach, find_head, inner_model
 from trainer.layouts import choose_layout, request_for
+from trainer.loading import load_model
 from trainer.metrics import length_edges, preference_metrics
 from trainer.reference import ReferenceCache, add_reference
 from trainer.scores import Scores, make_scores
+from trainer.sharding import keep_sum_exact, round_weights
 
 
 class DPOTrainer(CoreTrainer):
@@ -45,11 +47,16 @@ class DPOTrainer(CoreTrainer):
         eval_dataset: Rows | dict[str, Rows] | None = None,
         processing_class: Any = None,
         peft_config: Any = None,
+        trust_remote_code: bool = False,
         **options: Any,
     ) -> None:
         if args is None or train_dataset is None:
             raise ValueError("args and train_dataset are required")
+        options["trust_remote_code"] = trust_remote_code
         super().__init__(model, args, train_dataset, eval_dataset, processing_class, peft_config, **options)
+        if isinstance(ref_model, str):
+            dtype = next(self.model.parameters()).dtype
+            ref_model = load_model(ref_model, dtype, trust_remote_code=trust_remote_code)
         self._edges = length_edges(self.train_dataset)
         if args.guard_chosen_drop is not None:
             self.add_callback(Guard(args.guard_chosen_drop, args.guard_action))
@@ -63,23 +70,25 @@ class DPOTrainer(CoreTrainer):
         if traits.reference or traits.kl:
             self._take_reference(ref_model)
 
-    def _take_reference(self, ref_model: str | PreTrainedModel | None) -> None:
+    def _take_reference(self, ref_model: PreTrainedModel | None) -> None:
         adapters = hasattr(self.model, "disable_adapter")
-        if isinstance(ref_model, str):
-            ref_model = AutoModelForCausalLM.from_pretrained(ref_model, dtype=next(self.model.parameters()).dtype)
         reference: Any = ref_model if ref_model is not None else self.model
         if ref_model is None and self._live and not adapters:
             reference = self._copy_start()
-        if adapters and self.args.sync_ref_model:
-            raise TrainingInputError("sync_ref_model is for whole models; an adapter cannot be mixed into a reference")
+        if self.args.sync_ref_model and (adapters or self.is_fsdp_enabled):
+            raise TrainingInputError("sync_ref_model takes whole models: no adapters, no fsdp")
         if reference is not self.model:
             disable_dropout(reference)
             reference.to(self.args.device).eval().requires_grad_(False)
             attach(reference)
+            if self.is_fsdp_enabled and self.low_precision is not None:
+                keep_sum_exact(reference)
+                if self._live:
+                    round_weights(reference, self.low_precision)
         self._reference = reference
         self._reference_layout = self.layout
         if ref_model is not None:
-            with self._autocast():
+            with self._computing(reference):
                 self._reference_layout = choose_layout(
                     reference, self.train_dataset, self._pad, self.args.layout, self._budget
                 )
@@ -110,7 +119,7 @@ class DPOTrainer(CoreTrainer):
             plain.forward, plain._errata_plain_forward = forward, before
 
     def _with_reference(self, examples: list[Example]) -> list[Example]:
-        with self._autocast():
+        with self._computing(self._reference):
             return add_reference(
                 self._reference,
                 examples,
@@ -147,10 +156,13 @@ class DPOTrainer(CoreTrainer):
             return super()._score(model, batch)
         traits = self.objective.traits
         reference = self._reference
-        with torch.no_grad(), self._reference_weights(), self._reference_layout.prepare(inner_model(reference)):
+        prepared = self._reference_layout.prepare(inner_model(reference))
+        with torch.no_grad(), self._reference_weights(), self._computing(reference), prepared:
             theirs = self._reference_layout.forward(reference, batch, request_for(batch, hidden=traits.kl))
-        against = (theirs["hidden_UD"], find_head(reference)) if traits.kl else None
-        made = self.layout.forward(model, batch, request_for(batch, confidence=traits.confidence, against=against))
+        own_head = self._own_reference and hasattr(self.model, "disable_adapter")  # FSDP2 may hold it in shards
+        against = (theirs["hidden_UD"], None if own_head else find_head(reference)) if traits.kl else None
+        with self._computing(model):
+            made = self.layout.forward(model, batch, request_for(batch, confidence=traits.confidence, against=against))
         return make_scores(batch, made, batch.spread(theirs["logps_U"]))
 
     def _measure(self, scores: Scores) -> dict[str, torch.Tensor]:

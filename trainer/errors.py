@@ -1,9 +1,10 @@
 """What can go wrong in training, as a tree.
 
 TrainerError
-├── TrainingInputError     data or model are not fit for training: names the row and the fix
+├── TrainingInputError     data, model, arguments or a checkpoint are not fit for this training: names the fix
 ├── ReferenceMismatch      policy and reference differ before the first update
-└── NonFiniteLoss          the loss is infinite or not a number: names the rows of the step
+├── NonFiniteLoss          the loss is infinite or not a number: names the rows of the step
+└── NotSaved               the disk refused; what was written before is whole, and training goes on from there
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ class TrainerError(Exception):
 
 
 class TrainingInputError(TrainerError, ValueError):
-    """The data, the model or an argument is not fit for training."""
+    """The data, the model, an argument or a checkpoint is not fit for this training."""
 
 
 class ReferenceMismatch(TrainerError, RuntimeError):
@@ -23,3 +24,7 @@ class ReferenceMismatch(TrainerError, RuntimeError):
 
 class NonFiniteLoss(TrainerError, ArithmeticError):
     """The loss of a step is infinite or not a number."""
+
+
+class NotSaved(TrainerError, OSError):
+    """A checkpoint or a model could not be written."""

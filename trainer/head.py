@@ -2,7 +2,8 @@
 
 Calling `model.model` and the head directly would bypass the hooks by which DDP and FSDP2 synchronise gradients and
 gather weights. So the model's `forward` is replaced on the instance, before anything wraps it: with the keyword
-`request` it returns log-probs, without it the call is the model's own.
+`request` it returns log-probs, without it the call is the model's own. The head's `forward` is replaced alike, since
+FSDP2 may hold its weight apart from the model's, and gathers it for the length of a call.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MethodType
 from typing import Any
 
 import torch
@@ -27,8 +29,9 @@ class Request:
     confidence: bool = False
     hidden: bool = False
     """Also return the hidden states [U, D]."""
-    against: tuple[torch.Tensor, Head] | None = None
-    """The reference's hidden states at the same positions and its head: also return KL(reference ‖ policy)."""
+    against: tuple[torch.Tensor, Head | None] | None = None
+    """The reference's hidden states at the same positions and its head, None for the model's own: also return
+    KL(reference ‖ policy)."""
     whole_logits: bool = False
     """Use the model's own logits, all of them: for models that do to them what `find_head` does not know."""
 
@@ -48,6 +51,14 @@ def attach(model: Any) -> None:
 
     plain._errata_plain_forward = forward
     plain.forward = choose
+    linear = plain.get_output_embeddings()
+    if linear is not None and not hasattr(linear, "_errata_plain_forward"):
+        linear._errata_plain_forward = linear.forward
+        linear.forward = MethodType(_choose_head, linear)  # a method, so that copies of the model have their own
+
+
+def _choose_head(linear: Any, *args: Any, score: Any = None, **options: Any) -> Any:
+    return linear._errata_plain_forward(*args, **options) if score is None else score(*args)
 
 
 def inner_model(model: Any) -> Any:
@@ -69,19 +80,29 @@ def _compute(model: Any, forward: Any, request: Request, *args: Any, **options: 
     # index_select, as in MicroBatch.spread
     hidden_UD = hidden.flatten(0, 1).index_select(0, request.parents_U)
     made = {"hidden_UD": hidden_UD} if request.hidden else {}
-    head = find_head(model)
+    scored: dict[str, torch.Tensor] = model.get_output_embeddings()(
+        hidden_UD, score=functools.partial(_score, model, request)
+    )
+    return made | scored
+
+
+def _score(model: Any, request: Request, hidden_UD: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What was asked for, from hidden states; called inside the head's own call."""
+    own = find_head(model)
     device = hidden_UD.device.type
     if torch.is_autocast_enabled(device):
         hidden_UD = hidden_UD.to(torch.get_autocast_dtype(device))
-    if hidden_UD.dtype != head.weight_VD.dtype:
-        head = Head(head.weight_VD.to(hidden_UD.dtype), head.bias_V, head.scale, head.softcap)
+    head = own
+    if hidden_UD.dtype != own.weight_VD.dtype:
+        head = Head(own.weight_VD.to(hidden_UD.dtype), own.bias_V, own.scale, own.softcap)
     with torch.autocast(device, enabled=False):
         logps_U, confidence_U = linear_logps(hidden_UD, head, request.targets_U, confidence=request.confidence)
-        made["logps_U"] = logps_U
+        made = {"logps_U": logps_U}
         if confidence_U is not None:
             made["confidence_U"] = confidence_U
         if request.against is not None:
             reference_UD, reference_head = request.against
+            reference_head = reference_head or own
             reference_UD = reference_UD.to(reference_head.weight_VD.dtype)  # wrappers return fp32
             made["kl_U"] = linear_kl(hidden_UD, head, reference_UD, reference_head)
     return made

@@ -1,13 +1,13 @@
-"""From the examples of a step to rows of micro-batches: a token budget for each, equal numbers of them on all ranks.
+"""From the examples of a step to rows of micro-batches, a token budget for each (balance.py: who computes which).
 
-The plan is a pure function of the examples, so every rank makes the same one and takes its own part. Which examples
-share a micro-batch has no influence on the gradient: the loss is the mean over the whole step's examples.
+Which examples share a micro-batch has no influence on the gradient: the loss is the mean over all of the step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 
 from trainer.data import Example
 from trainer.errors import TrainingInputError
@@ -67,6 +67,20 @@ def share_prompts(examples: Sequence[Example], budget: int) -> list[Unit]:
     return units
 
 
+def split_unit(unit: Unit, examples: Sequence[Example]) -> list[Unit]:
+    """The examples of a trie in two that are about equally long; the unit itself where it holds only one.
+
+    Both hold the prompt. Examples whose texts begin alike stay together.
+    """
+    owned = sorted({i for block in unit for i, _ in block.owners}, key=lambda i: examples[i].completions)
+    if len(unit) > 1 or len(owned) == 1:
+        return [unit]
+    ends = list(accumulate(sum(map(len, examples[i].texts)) for i in owned))
+    cut = min(range(1, len(owned)), key=lambda k: abs(2 * ends[k - 1] - ends[-1]))
+    prompt = examples[owned[0]].prompt
+    return [(_build(prompt, examples, sorted(half)),) for half in (owned[:cut], owned[cut:])]
+
+
 def _build(prompt: Sequence[int], examples: Sequence[Example], group: Sequence[int]) -> Block:
     owners = tuple((i, k) for i in group for k in range(len(examples[i].texts)))
     return Block(build_trie(prompt, [examples[i].texts[k] for i, k in owners]), owners)
@@ -118,23 +132,6 @@ def pad_rows(units: Sequence[Unit], budget: int) -> list[Plan]:
             rows, width = [], max(map(len, unit))
         rows.extend((block,) for block in unit)
     return [*plans, Plan(tuple(rows))] if rows else plans
-
-
-def share_out(units: Sequence[Unit], ranks: int, fill: Callable[[Sequence[Unit]], list[Plan]]) -> list[list[Plan]]:
-    """Give units to ranks, the longest to whoever has least, and `fill` each rank's micro-batches.
-
-    Every rank gets equally many, so that their collective operations meet; what is missing are ghosts.
-    """
-    parts: list[list[Unit]] = [[] for _ in range(ranks)]
-    loads = [0] * ranks
-    for unit in sorted(units, key=_tokens, reverse=True):
-        rank = loads.index(min(loads))
-        parts[rank].append(unit)
-        loads[rank] += _tokens(unit)
-    plans = [fill(part) for part in parts]
-    longest = max(map(len, plans))
-    ghost = replace(fill([min(units, key=_tokens)])[0], ghost=True)
-    return [[*own, *[ghost] * (longest - len(own))] for own in plans]
 
 
 def _tokens(unit: Unit) -> int:

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,12 @@ import numpy as np
 import torch
 from accelerate.utils import broadcast_object_list, gather_object
 
+from trainer.balance import balance
 from trainer.data import Example
+from trainer.disk import told_of
 from trainer.head import inner_model
 from trainer.layouts import Layout, score_plan
+from trainer.packing import split_unit
 
 log = logging.getLogger(__name__)
 
@@ -34,17 +38,25 @@ FETCHED = 500
 
 
 class ReferenceCache:
-    """Log-probs on disk, a SQLite file in WAL mode: several processes may read and write it."""
+    """Log-probs on disk, a SQLite file in WAL mode: several processes of a machine may read and write it.
+
+    It is opened when it is first asked, so that of the ranks of a training one alone needs to see its disk.
+    """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        with closing(self._open()) as connection, connection:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("CREATE TABLE IF NOT EXISTS logps (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
+        self._made = False
 
     def _open(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._path, timeout=60)
+        if self._made:
+            return sqlite3.connect(self._path, timeout=60)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._path, timeout=60)
+        connection.execute("PRAGMA journal_mode=WAL")
+        with connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS logps (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
+        self._made = True
+        return connection
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, Vector]:
         """What is known of these keys."""
@@ -101,23 +113,30 @@ def add_reference(
     rank: int = 0,
     ranks: int = 1,
 ) -> list[Example]:
-    """The examples with the log-probs that `model` gives to each of their texts; ranks share the work."""
-    weights = hash_weights(model) if cache else ""
+    """The examples with the log-probs that `model` gives to each of their texts; ranks share the work.
+
+    Rank 0 alone reads and writes the cache, after each part of the pass, so its file may lie anywhere. Raises NotSaved
+    where the disk is full; what is in the cache is found again.
+    """
+    cache = cache if rank == 0 else None
+    (weights,) = broadcast_object_list([hash_weights(model) if cache else ""])
     keys = [[text_key(weights, example.prompt, text) for text in example.texts] for example in examples]
-    known = cache.get(sorted({key for row in keys for key in row})) if cache and rank == 0 else {}
-    (known,) = broadcast_object_list([known])  # the same for all ranks, whatever others have written meanwhile
+    known = cache.get(sorted({key for row in keys for key in row})) if cache else {}
+    (known,) = broadcast_object_list([known])
     missing = [i for i, row in enumerate(keys) if any(key not in known for key in row)]
     if cache:
         log.info("reference log-probs: %d of %d examples known", len(examples) - len(missing), len(examples))
-    own: dict[bytes, Vector] = {}
-    share = missing[rank::ranks]
-    for part in compute_logps(model, [examples[i] for i in share], layout, pad=pad, budget=budget):
-        fresh = {keys[share[i]][k]: vector for (i, k), vector in part.items()}
-        own = fresh | own  # what was known first stays, here as in the cache
+    share = {"rank": rank, "ranks": ranks}
+    for part in compute_logps(model, [examples[i] for i in missing], layout, pad=pad, budget=budget, **share):
+        own = {keys[missing[i]][k]: vector for (i, k), vector in part.items()}
+        fresh: dict[bytes, Vector] = {}
+        for made in gather_object([own]):
+            fresh = made | fresh
+        for key, vector in fresh.items():
+            known.setdefault(key, vector)  # what was known first stays, here as in the cache
         if cache:
-            cache.put(fresh)
-    for fresh in gather_object([own]):
-        known = fresh | known
+            with told_of("the cache of reference log-probs", lambda: "make room and start again; what it has is kept"):
+                cache.put(fresh)
     return [
         replace(example, reference=tuple(known[key] for key in row))
         for example, row in zip(examples, keys, strict=True)
@@ -125,19 +144,24 @@ def add_reference(
 
 
 TOGETHER = 256
-"""Examples that are packed together."""
+"""Examples of each rank that are packed together."""
 
 
 def compute_logps(
-    model: Any, examples: Sequence[Example], layout: Layout, *, pad: int, budget: int
+    model: Any, examples: Sequence[Example], layout: Layout, *, pad: int, budget: int, rank: int = 0, ranks: int = 1
 ) -> Iterator[dict[tuple[int, int], Vector]]:
-    """For some examples at a time, the log-probs of each (example, text)."""
+    """For some examples at a time, the log-probs of each (example, text) that this rank computes.
+
+    All ranks yield equally often, and together everything. Work is shared out by tokens; a prompt's examples stay
+    together as far as that goes.
+    """
     order = sorted(range(len(examples)), key=lambda i: (examples[i].prompt, i))  # a prompt's examples share a trie
-    for start in range(0, len(order), TOGETHER):
-        numbers = order[start : start + TOGETHER]
+    for start in range(0, len(order), TOGETHER * ranks):
+        numbers = order[start : start + TOGETHER * ranks]
         group = [examples[i] for i in numbers]
+        shares = balance(layout.units(group, budget), ranks, len, partial(split_unit, examples=group))
         made: dict[tuple[int, int], Vector] = {}
-        for plan in layout.fill(layout.units(group, budget), budget):
+        for plan in layout.fill(shares[rank], budget):
             scored = score_plan(model, plan, group, layout, pad)
             made |= {(numbers[i], k): vector.numpy() for (i, k), vector in scored.items()}
         yield made

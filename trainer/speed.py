@@ -14,6 +14,7 @@ import torch
 
 from trainer.batch import MicroBatch
 from trainer.head import find_head, inner_model
+from trainer.packing import Block
 
 PEAKS = {
     "H200": 989e12,
@@ -50,6 +51,13 @@ class Speedometer:
     def _restart(self) -> None:
         self._since = time.perf_counter()
         self._flops = self._tokens = self._sequence_tokens = 0.0
+
+    def weigh(self, block: Block) -> float:
+        """Floating point operations of one forward and backward pass of a trie."""
+        trie = block.trie
+        scored = len(trie) - int(trie.depth_T[trie.paths[0][0]])  # all but the prompt
+        context = int(trie.depth_T.sum()) + len(trie)
+        return float(self._per_token * len(trie) + self._per_scored * scored + self._per_context * context)
 
     def flops(self, batch: MicroBatch) -> float:
         """Floating point operations of one forward and backward pass."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from torch.utils.data import DataLoader, Sampler
 
+from trainer.balance import Weigh, share_out
 from trainer.batch import make_batch
 from trainer.data import Example
 from trainer.layouts import Layout
-from trainer.packing import share_out
+from trainer.packing import Plan, split_unit
 
 Step = dict[str, Any]
 """`batches`: this rank's micro-batches; `pairs`: examples of the step over all ranks."""
@@ -65,15 +67,25 @@ class StepMaker:
     rank: int = 0
     ranks: int = 1
     skip_shared: bool = False
+    weigh: Weigh = len
+    lockstep: bool = True
+    """Whether all ranks have to run equally many micro-batches."""
+
+    def plan(self, examples: Sequence[Example]) -> list[list[Plan]]:
+        """The micro-batches of each rank."""
+        return share_out(
+            self.layout.units(examples, self.budget),
+            self.ranks,
+            lambda units: self.layout.fill(units, self.budget),
+            weigh=self.weigh,
+            split=partial(split_unit, examples=examples),
+            lockstep=self.lockstep,
+        )
 
     def __call__(self, examples: Sequence[Example]) -> Step:
-        def fill(units: Sequence[Any]) -> Any:
-            return self.layout.fill(units, self.budget)
-
-        plans = share_out(self.layout.units(examples, self.budget), self.ranks, fill)[self.rank]
         batches = [
             make_batch(plan, examples, self.pad, multiple=self.layout.multiple, skip_shared=self.skip_shared)
-            for plan in plans
+            for plan in self.plan(examples)[self.rank]
         ]
         return {"batches": batches, "pairs": len(examples)}
 

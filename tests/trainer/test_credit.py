@@ -15,7 +15,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from trainer import DPOConfig, DPOTrainer
-from trainer.credit import encode_answer, load_model, pad_token, score_examples, score_rows
+from trainer.credit import encode_answer, load_scored, pad_token, score_examples, score_rows
 from trainer.data import tokenize_rows
 from trainer.errors import TrainingInputError
 from trainer.reference import ReferenceCache
@@ -210,7 +210,7 @@ def test_a_probability_is_that_of_one_token_among_all(student_dir: Path) -> None
     tokenizer = AutoTokenizer.from_pretrained(student_dir)
     empty = encode_answer(say("user", "How many?"), "", tokenizer)
     every = [type(empty)(empty.prompt, ((token,),)) for token in range(512)]
-    scored = score_examples(load_model(str(student_dir)), every, pad=0)
+    scored = score_examples(load_scored(str(student_dir)), every, pad=0)
     assert math.fsum(math.exp(float(logps[0])) for (logps,) in scored) == pytest.approx(1, abs=1e-5)
 
 

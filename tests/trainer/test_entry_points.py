@@ -1,18 +1,13 @@
-"""`python -m trainer`, torchrun on two ranks, supervised training, and where rows come from."""
+"""`python -m trainer`, supervised training, and where rows come from."""
 
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from trainer import SFTConfig, SFTTrainer
@@ -132,42 +127,54 @@ def test_the_command_line_trains_and_says_what_is_wrong(
     assert main(["--help"]) == 0
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def test_a_guard_that_stops_ends_with_3_and_says_how_to_go_on(
+    student_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = write_lines(tmp_path / "pairs.jsonl", make_pairs(16)), tmp_path / "out"
+    breaking = {"optim": "adamw_torch", "learning_rate": 0.05, "max_steps": 6}
+    guard = {"guard_chosen_drop": 1.0, "guard_action": "stop"}
+    assert main(["dpo", *options(student_dir, data, out, **breaking, **guard)]) == 3
+    told = capsys.readouterr().err
+    assert "of 6 by the guard" in told
+    assert f"{out}/checkpoint-" in told
+    assert "another --guard_chosen_drop" in told
+    assert not (out / "model.safetensors").exists()
+    assert main(["dpo", *options(student_dir, data, out, **breaking), "--resume", "last"]) == 0
+    assert (out / "model.safetensors").is_file()
 
 
-def torchrun(*arguments: Any) -> subprocess.CompletedProcess[str]:
-    """Two processes on this machine, with gloo."""
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={free_port()}"]
-    return subprocess.run(
-        [*launch, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=280,
-    )
+def test_resume_last_takes_what_is_there_and_begins_where_nothing_is(
+    student_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data, out = write_lines(tmp_path / "pairs.jsonl", make_pairs(16)), tmp_path / "out"
+    again = ["--resume", "last", "--fsdp"]  # which says nothing to a single process
+    saving = {"save_strategy": "steps", "save_steps": 2}
+    caplog.set_level("INFO")
+    assert main(["dpo", *options(student_dir, data, out, **saving, max_steps=2), *again]) == 0
+    assert "weights of" not in caplog.text
+    assert main(["dpo", *options(student_dir, data, out, **saving, max_steps=4), *again]) == 0
+    assert f"weights of {out}/checkpoint-2" in caplog.text
+    assert json.loads((out / "checkpoint-4" / "trainer_state.json").read_text())["global_step"] == 4
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("loss", [["dpo", "sft"], ["aot"]], ids="+".join)
-def test_two_ranks_train_to_the_weights_of_one(student_dir: Path, tmp_path: Path, loss: list[str]) -> None:
-    data = write_lines(tmp_path / "pairs.jsonl", make_pairs(19))  # the last step has fewer pairs than the others
-    more: dict[str, Any] = {"loss_type": loss, "max_steps": 3, "train_sampling_strategy": "sequential"}
-    assert main(["dpo", *options(student_dir, data, tmp_path / "one", **more)]) == 0
-    done = torchrun("--module", "trainer", "dpo", *options(student_dir, data, tmp_path / "two", **more))
-    assert done.returncode == 0, done.stderr[-3000:]
-    one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
-    start = load_file(student_dir / "model.safetensors")
-    assert one.keys() == two.keys()
-    moved = sum(float((one[name] - start[name].to(one[name].dtype)).norm()) for name in one if name in start)
-    assert moved > 1e-3
-    for name, value in one.items():
-        assert torch.allclose(value.float(), two[name].float(), atol=1e-5), name
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"save_on_each_node": True}, "storage that all machines share"),
+        ({"resume": "nowhere"}, "nowhere cannot be resumed: there is no such folder"),
+    ],
+)
+def test_what_cannot_be_saved_or_resumed_ends_with_2(
+    student_dir: Path, tmp_path: Path, given: dict[str, Any], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_lines(tmp_path / "pairs.jsonl", make_pairs(4))
+    assert main(["dpo", *options(student_dir, data, tmp_path / "out", max_steps=1, **given)]) == 2
+    assert told in capsys.readouterr().err
 
 
-@pytest.mark.slow
-def test_sharded_gradients_equal_those_of_the_whole_model(student_dir: Path) -> None:
-    done = torchrun(Path(__file__).parent / "fsdp2_gradients.py", student_dir)
-    assert done.returncode == 0, done.stderr[-3000:]
+def test_a_folder_that_cannot_be_written_ends_with_2(
+    student_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_lines(tmp_path / "pairs.jsonl", make_pairs(4))
+    assert main(["dpo", *options(student_dir, data, tmp_path / "pairs.jsonl" / "out", max_steps=1)]) == 2
+    assert "Not a directory" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from transformers import AutoModelForCausalLM
 
 import trainer.reference
 from trainer.data import Example
+from trainer.errors import NotSaved
 from trainer.head import attach
 from trainer.layouts import Padded, Tree
 from trainer.reference import ReferenceCache, add_reference, hash_weights
@@ -110,17 +112,43 @@ def test_the_hash_follows_weights_and_configuration(student_dir: Path) -> None:
     assert hash_weights(make_model(student_dir)) in hashes
 
 
-def test_ranks_share_the_work_and_both_have_all(student_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, examples = make_model(student_dir), make_examples()
-    alone = run(model, examples)
-    parts: list[Any] = []
-    for rank in (0, 1):  # what the other rank sends is what it computed before
-        monkeypatch.setattr(trainer.reference, "gather_object", lambda own: parts.append(own[0]) or [own[0]])
-        with pytest.raises(KeyError):
-            run(model, examples, rank=rank, ranks=2)
-    monkeypatch.setattr(trainer.reference, "gather_object", lambda own: parts)
-    both = run(model, examples, rank=0, ranks=2)
-    assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(alone, both, strict=True))
+def test_ranks_share_the_work_by_tokens_and_together_have_all(
+    student_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer.reference, "TOGETHER", 3)
+    model, examples = make_model(student_dir), make_examples(14)
+    alone = {key: v for part in parts_of(model, examples) for key, v in part.items()}
+    shares = [parts_of(model, examples, rank=rank, ranks=2) for rank in range(2)]
+    assert [len(parts) for parts in shares] == [3, 3], "as often as the other, or one would wait for ever"
+    sizes = [sum(len(vector) for part in parts for vector in part.values()) for parts in shares]
+    assert max(sizes) < 1.5 * min(sizes)
+    both = [pair for parts in shares for part in parts for pair in part.items()]
+    assert len(both) == len(alone)
+    for key, vector in both:
+        assert np.allclose(vector, alone[key], atol=1e-5)
+
+
+def parts_of(model: Any, examples: list[Example], **more: Any) -> list[Any]:
+    return list(trainer.reference.compute_logps(model, examples, Tree(), pad=0, budget=500, **more))
+
+
+def test_a_full_disk_is_told_and_what_was_kept_is_found_again(
+    student_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer.reference, "TOGETHER", 4)
+    connect = sqlite3.connect
+
+    def small(*given: Any, **named: Any) -> Any:
+        connection = connect(*given, **named)
+        connection.execute("PRAGMA max_page_count = 3")
+        return connection
+
+    model, examples = make_model(student_dir), make_examples(40)
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite3, "connect", small)
+        with pytest.raises(NotSaved, match="reference log-probs was not written: no space left; make room"):
+            run(model, examples, cache=ReferenceCache(tmp_path / "reference.sqlite"))
+    run(model, examples, cache=ReferenceCache(tmp_path / "reference.sqlite"))
 
 
 def test_what_a_run_used_is_what_the_cache_gives_its_restart(
