@@ -10,24 +10,30 @@ import asyncio
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from pipeline.budget import Budget
+from pipeline.commit import GroupCommit
 from pipeline.engines.base import Engine, Request, settle
 from pipeline.errors import ConfigError, EngineUnusable, RequestFailed, StoppedEarly
 from pipeline.types import Completion, Message, SamplingParams, Usage
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS completions (key BLOB PRIMARY KEY, completion TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS texts (key BLOB UNIQUE NOT NULL, completion TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS spending (
     run TEXT, engine TEXT, completions INTEGER, prompt_tokens INTEGER, completion_tokens INTEGER, cost REAL,
     billed INTEGER,
     PRIMARY KEY (run, engine)
 ) WITHOUT ROWID;
 """
+OLDER = """
+INSERT OR IGNORE INTO texts SELECT key, completion FROM completions;
+DROP TABLE completions;
+"""
+"""From a cache whose texts stood in the order of their keys, which made a large one slow to write."""
 SPEND = """
 INSERT INTO spending VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
     completions = completions + excluded.completions,
@@ -63,51 +69,104 @@ class Paid(NamedTuple):
         return Usage(prompt_tokens=self.prompt_tokens, completion_tokens=self.completion_tokens)
 
 
+Item = tuple[bytes, str]
+"""A key and its completion as JSON."""
+
+
+class Cache(Protocol):
+    """What remembers completions: a file here, or the process elsewhere that has the file."""
+
+    async def get(self, keys: Sequence[bytes]) -> list[str | None]:
+        """The completions of these keys as JSON, None for what is not known."""
+
+    def put(self, items: Sequence[Item], paid: Paid) -> Awaitable[None]:
+        """Store texts with what was paid for them, together or not at all; awaited, they are on the disk."""
+
+    def spent(self, run: str) -> dict[str, Paid]:
+        """What all calls of a run have paid, by engine."""
+
+    def close(self) -> None:
+        """Nothing more will be asked or stored."""
+
+
 class CompletionCache:
     """A map from key to completion on disk; safe for several processes on one host (WAL)."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        try:
-            self._db = sqlite3.connect(path, timeout=60)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.executescript(SCHEMA)
-        except sqlite3.DatabaseError as error:
-            raise ConfigError(f"completion cache {path}: {error}; move the file away to start a new one") from error
-
-    def get(self, key: bytes) -> Completion | None:
-        """The completion, or None."""
         with self._guarded():
-            row = self._db.execute("SELECT completion FROM completions WHERE key = ?", (key,)).fetchone()
-        return Completion.model_validate_json(row[0]) if row else None
+            self._reader, self._writer = self._connect(), self._connect()
+            self._writer.execute("PRAGMA cache_size = -65536")
+            self._writer.execute("PRAGMA wal_autocheckpoint = 16384")  # keys are random: gather before moving
+            self._writer.executescript(SCHEMA)
+            if self._writer.execute("SELECT 1 FROM sqlite_master WHERE name = 'completions'").fetchone():
+                self._writer.executescript(f"BEGIN; {OLDER} COMMIT;")
+        self._commit = GroupCommit(self._write)
 
-    def put(self, items: Sequence[tuple[bytes, Completion]], paid: Paid | None = None) -> None:
-        """Store all or nothing, with what was paid for it; a key that is there already keeps its value."""
-        rows = [(key, completion.model_dump_json()) for key, completion in items]
-        with self._guarded(), self._db:
-            self._db.executemany("INSERT OR IGNORE INTO completions VALUES (?, ?)", rows)
-            if paid is not None:
-                self._db.execute(SPEND, paid)
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")  # a commit that returned survives the machine
+        return connection
+
+    async def get(self, keys: Sequence[bytes]) -> list[str | None]:
+        """The completions of these keys as JSON, None for what is not known."""
+        found: list[str | None] = []
+        with self._guarded():
+            for key in keys:
+                row = self._reader.execute("SELECT completion FROM texts WHERE key = ?", (key,)).fetchone()
+                found.append(row[0] if row else None)
+        return found
+
+    def put(self, items: Sequence[Item], paid: Paid) -> Awaitable[None]:
+        """Store texts with what was paid for them, all or nothing; a key that is there already keeps its value.
+
+        Awaited, they are on the disk; what is put meanwhile is written together.
+        """
+        return asyncio.shield(self._commit.send((items, paid)))
+
+    def _write(self, puts: list[tuple[Sequence[Item], Paid]]) -> None:
+        with self._guarded():
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                for items, paid in puts:
+                    self._writer.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", items)
+                    self._writer.execute(SPEND, paid)
+            except sqlite3.Error:
+                self._writer.execute("ROLLBACK")
+                raise
+            self._writer.execute("COMMIT")
 
     def spent(self, run: str) -> dict[str, Paid]:
         """What all calls of a run have paid, by engine; stored together with the texts, so it survives a kill."""
         with self._guarded():
-            rows = self._db.execute("SELECT * FROM spending WHERE run = ? ORDER BY engine", (run,)).fetchall()
+            rows = self._reader.execute("SELECT * FROM spending WHERE run = ? ORDER BY engine", (run,)).fetchall()
         return {row[1]: Paid(*row) for row in rows}
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
-        """A full disk or a lock that is not given up ends the run to be resumed."""
+        """A full disk or a lock that is not given up ends the run to be resumed; what is no cache is told."""
         try:
             yield
-        except sqlite3.OperationalError as error:
-            raise StoppedEarly(f"completion cache {self.path}: {error}; what was done is kept, run again") from error
+        except sqlite3.DatabaseError as error:
+            kind = error.sqlite_errorcode & 0xFF  # above it stand details
+            where = f"completion cache {self.path}: "
+            if kind in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+                told = f"the disk is full or fails ({error}); what was done is kept, make room and run again"
+                raise StoppedEarly(where + told) from error
+            if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise StoppedEarly(f"{where}{error}; what was done is kept, run again") from error
+            if kind in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+                raise ConfigError(f"{where}{error}; its folder must be one that can be written to") from error
+            fix = "move the file away to start a new one; what it held is asked again"
+            raise ConfigError(f"{where}{error}; {fix}") from error
 
     def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        """Store what waits still, and close the file."""
+        self._commit.close()
+        self._writer.close()
+        self._reader.close()
 
 
 class CachedEngine(Engine):
@@ -116,7 +175,7 @@ class CachedEngine(Engine):
     def __init__(
         self,
         engine: Engine,
-        cache: CompletionCache,
+        cache: Cache,
         *,
         run: str = "",
         cost: Cost = lambda usage: None,
@@ -127,7 +186,7 @@ class CachedEngine(Engine):
         self.name, self.meter = engine.name, engine.meter
         self.group_size, self.capacity = engine.group_size, engine.capacity
         self._under_way: dict[bytes, asyncio.Future[None]] = {}
-        engine.on_waste = self._pay
+        engine.on_waste = self._waste
 
     @property
     def identity(self) -> str:
@@ -145,7 +204,7 @@ class CachedEngine(Engine):
         """Answer a group. A server's texts are stored as they come, an in-process model's group as a whole."""
         if self.group_size == 1:
             return await settle(self._answer_once(request) for request in requests)
-        found = [self.look_up(request) for request in requests]
+        found = [await self.look_up(request) for request in requests]
         self.meter.from_cache += sum(map(len, found))
         parts = [missing_parts(request, have) for request, have in zip(requests, found, strict=True)]
         asked = [part for missing in parts for part in missing]
@@ -162,14 +221,12 @@ class CachedEngine(Engine):
     async def score(self, messages: Sequence[Message], text: str) -> float:
         return await self.engine.score(messages, text)
 
-    def look_up(self, request: Request) -> dict[int, Completion]:
+    async def look_up(self, request: Request) -> dict[int, Completion]:
         """The samples that are in the cache, by index."""
-        found = {}
-        for index in range(request.offset, request.offset + request.n):
-            known = self.cache.get(completion_key(self.identity, request.messages, request.params, index))
-            if known is not None:
-                found[index] = known
-        return found
+        indices = range(request.offset, request.offset + request.n)
+        keys = [completion_key(self.identity, request.messages, request.params, index) for index in indices]
+        found = zip(indices, await self.cache.get(keys), strict=True)
+        return {index: Completion.model_validate_json(known) for index, known in found if known is not None}
 
     async def _answer_once(self, request: Request) -> list[Completion]:
         key = completion_key(self.identity, request.messages, request.params, request.offset)
@@ -177,7 +234,7 @@ class CachedEngine(Engine):
             await asyncio.shield(self._under_way[key])
         done = self._under_way[key] = asyncio.get_running_loop().create_future()
         try:
-            have = self.look_up(request)
+            have = await self.look_up(request)
             self.meter.from_cache += len(have)
             while parts := missing_parts(request, have, singly=self.engine.splits(request.params)):
                 written = await settle(self._ask(part) for part in parts)
@@ -199,7 +256,7 @@ class CachedEngine(Engine):
             self.engine.before_request()
             r = request
             written = await self.engine.complete(r.messages, n=r.n, params=r.params, offset=r.offset)
-            self._store([(request, dict(enumerate(written, start=request.offset)))])
+            await self._store([(request, dict(enumerate(written, start=request.offset)))])
         return written
 
     async def _ask_group(self, requests: Sequence[Request]) -> Sequence[list[Completion] | Exception]:
@@ -210,7 +267,7 @@ class CachedEngine(Engine):
             written = await settle([self.engine.complete(r.messages, n=r.n, params=r.params, offset=r.offset)])
         else:
             written = await self.engine.complete_many(requests)
-        self._store(
+        await self._store(
             [
                 (request, dict(enumerate(texts, start=request.offset)))
                 for request, texts in zip(requests, written, strict=True)
@@ -236,7 +293,7 @@ class CachedEngine(Engine):
             usage = Usage(prompt_tokens=32 + characters // 2, completion_tokens=most)
         return self.cost(usage) or 0.0, usage.prompt_tokens + usage.completion_tokens
 
-    def _store(self, made: Sequence[tuple[Request, Mapping[int, Completion]]]) -> None:
+    async def _store(self, made: Sequence[tuple[Request, Mapping[int, Completion]]]) -> None:
         new = [
             (completion_key(self.identity, request.messages, request.params, index), completion)
             for request, texts in made
@@ -246,21 +303,27 @@ class CachedEngine(Engine):
             return
         prompt = sum(completion.usage.prompt_tokens for _, completion in new)
         written = sum(completion.usage.completion_tokens for _, completion in new)
-        self._pay(Usage(prompt_tokens=prompt, completion_tokens=written), new)
+        await self._pay(
+            Usage(prompt_tokens=prompt, completion_tokens=written), [(key, c.model_dump_json()) for key, c in new]
+        )
 
-    def _pay(self, usage: Usage | None, new: Sequence[tuple[bytes, Completion]] = ()) -> None:
-        """Store texts with what they cost, in one transaction; without texts, what a useless reply cost."""
-        if usage is None:
-            return
+    def _waste(self, usage: Usage | None) -> None:
+        """A useless reply was paid for."""
+        if usage is not None:
+            self._pay(usage, [])
+
+    def _pay(self, usage: Usage, new: Sequence[Item]) -> Awaitable[None]:
+        """Have texts stored with what they cost."""
         cost = self.cost(usage)
         billed = self.budget is not None
         paid = Paid(self.run, self.name, len(new), usage.prompt_tokens, usage.completion_tokens, cost, billed)
-        self.cache.put(new, paid)
+        stored = self.cache.put(new, paid)
         self.meter.count(usage, cost, len(new))
         if self.budget is not None:
             if new and self.budget.is_limited and usage == Usage():
                 raise EngineUnusable(f"budget: {self.name} reports no usage, so no limit can be kept; take it out")
             self.budget.spend(cost, usage.prompt_tokens + usage.completion_tokens)
+        return stored
 
 
 def missing_parts(request: Request, have: Mapping[int, Completion], *, singly: bool = False) -> list[Request]:
