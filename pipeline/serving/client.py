@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pipeline.errors import ErrataError, TryFailed
+from pipeline.errors import ErrataError, MalformedReply, TryFailed
+from pipeline.printable import printable
+from pipeline.serving.airlock import make_http_client
 from pipeline.serving.failures import explain
 
 REASON_LENGTH = 500
 """Characters of an error's text that are kept."""
+NO_WORD = 16
+"""Characters from which a secret stands in no text by chance."""
 
 
 class Client:
@@ -31,14 +36,14 @@ class Client:
         import openai
 
         self.where, self.key_variable, self.timeout = where, key_variable, timeout
-        self._secrets = [key, *secrets] if key else list(secrets)
+        self._secrets = sorted({key, *secrets} if key else {*secrets}, key=len, reverse=True)  # one may begin another
+        sent = {"authorization": f"Bearer {key or 'none'}", **{name.lower(): told for name, told in headers.items()}}
         self._client = openai.AsyncOpenAI(
             base_url=base_url,
             api_key=key or "none",
-            default_headers=headers,
             timeout=openai.Timeout(timeout, connect=min(30.0, timeout)),
             max_retries=0,  # retried by the engine, whose pace and circuit learn of it
-            http_client=openai.DefaultAioHttpClient(),
+            http_client=make_http_client(sent, loopback=is_loopback(base_url)),
         )
 
     async def send(self, method: Literal["GET", "POST"], path: str, body: dict[str, Any] | None = None) -> object:
@@ -57,14 +62,21 @@ class Client:
                 return self._clean(await self._client.post(path, body=body, cast_to=object))
         except TimeoutError:
             told: ErrataError = TryFailed("timeout", f"no answer within {self.timeout:g} s")
-        except (openai.OpenAIError, aiohttp.ClientError, json.JSONDecodeError, UnicodeDecodeError) as error:
-            told = explain(error, self.where, self.key_variable)
+        except RecursionError:
+            told = MalformedReply("the server's reply is nested too deeply")
+        except (ErrataError, openai.OpenAIError, aiohttp.ClientError, ValueError) as error:
+            told = error if isinstance(error, ErrataError) else explain(error, self.where, self.key_variable)
         raise self.scrub(told)
 
     def scrub(self, error: ErrataError) -> ErrataError:
-        """The error with every secret struck out, its text of bounded length."""
-        error.args = tuple(self._strike(str(part))[:REASON_LENGTH] for part in error.args)
+        """The error with every secret struck out, its text of bounded length and without anything that acts."""
+        error.args = tuple(printable(self._strike(str(part))[:REASON_LENGTH]) for part in error.args)
         return error
+
+    def quotes_secret(self, *texts: str | None) -> bool:
+        """Whether a secret stands in one of them; a short one, such as `EMPTY`, is a word like others."""
+        known = [secret for secret in self._secrets if len(secret) >= NO_WORD]
+        return any(secret in text for text in texts if text for secret in known)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -82,3 +94,12 @@ class Client:
         for secret in self._secrets:
             text = text.replace(secret, "[secret]")
         return text
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is one of this machine."""
+    host = urlsplit(address).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
 
 from pipeline.errors import EngineUnusable, ErrataError, MalformedReply, RequestFailed, StoppedEarly, TryFailed
 
@@ -36,7 +37,7 @@ def explain(error: Exception, where: str, key_variable: str | None) -> ErrataErr
         root = _root(error)
         if isinstance(root, TimeoutError):
             return TryFailed("timeout", f"no answer in time from {where}")
-        return TryFailed("connection", f"no connection to {where}: {root}")
+        return TryFailed("connection", f"no connection to {where}: {' '.join(str(root).split())}")
     return RequestFailed(f"{type(error).__name__}: {error}")
 
 
@@ -49,6 +50,11 @@ def _root(error: BaseException) -> BaseException:
 
 def _explain_status(error: openai.APIStatusError, where: str, key_variable: str | None) -> ErrataError:
     status, told = error.status_code, f"HTTP {error.status_code}: {_message(error)}"
+    if 300 <= status < 400:
+        return EngineUnusable(
+            f"{where} redirects to {_target(error)}, which is not followed: the key and the prompts are "
+            "meant for base_url alone; if they may go there, set base_url to that address"
+        )
     if status == 401:
         fix = f"check the key in {key_variable}" if key_variable else "set api_key_env to the variable that holds a key"
         return EngineUnusable(f"{where} refuses the key: {fix} ({told})")
@@ -64,6 +70,16 @@ def _explain_status(error: openai.APIStatusError, where: str, key_variable: str 
     if status >= 500 or status in (408, 409, 425):
         return TryFailed("server_error", told, wait=wait)
     return Refused(told, status)
+
+
+def _target(error: openai.APIStatusError) -> str:
+    """Scheme, host and path of where a redirect leads; what follows in its address may be a secret of somebody's."""
+    asked, location = str(error.request.url), error.response.headers.get("location", "")
+    try:
+        parts = urlsplit(urljoin(asked, location))
+        return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"[:200]
+    except ValueError:
+        return "an address that is none"
 
 
 def _message(error: openai.APIStatusError) -> str:
@@ -83,4 +99,7 @@ def _retry_after(error: openai.APIStatusError) -> float | None:
         except (KeyError, ValueError):
             continue
     date = email.utils.parsedate_tz(headers.get("retry-after", ""))
-    return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
+    try:
+        return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
+    except (ValueError, OverflowError):  # a year that no calendar has
+        return None

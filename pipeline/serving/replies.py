@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pipeline.errors import MalformedReply
 from pipeline.types import Completion, FinishReason, Usage
+from pipeline.unicode import is_unicode
 
 FINISH: dict[object, FinishReason] = {
     "stop": "stop",
@@ -21,6 +22,8 @@ FINISH: dict[object, FinishReason] = {
 }
 """The standard's words, and those of servers that have their own."""
 OPEN, CLOSE = "<think>", "</think>"
+MOST_TOKENS = 1 << 32
+"""Tokens above which a count is none: they are added up, and paid."""
 Reasoning = Literal["apart", "keep"]
 
 
@@ -29,8 +32,8 @@ def read_reply(reply: object, reasoning: Reasoning) -> list[Completion]:
     if isinstance(reply, str):  # the server named another content type
         try:
             reply = json.loads(reply)
-        except ValueError as error:
-            start = " ".join(str(reply).split())[:80]
+        except (ValueError, RecursionError) as error:
+            start = " ".join(str(reply)[:400].split())[:80]
             told = f"the server's reply is not JSON but {start!r}; is base_url right (it often ends in /v1)?"
             raise MalformedReply(told) from error
     body = reply if isinstance(reply, dict) else {}
@@ -73,9 +76,11 @@ def _read_choice(choice: dict[str, Any], usage: Usage, reasoning: Reasoning) -> 
 def _read_text(content: object) -> str | None:
     """A text, or the text parts of a list of parts joined. Raises TypeError for anything else."""
     if isinstance(content, list):
-        return "".join(part["text"] for part in content if part.get("type", "text") == "text")
+        content = "".join(part["text"] for part in content if part.get("type", "text") == "text")
     if content is not None and not isinstance(content, str):
         raise TypeError(f"its text is a {type(content).__name__}")
+    if content is not None and not is_unicode(content):
+        raise ValueError("its text is not valid Unicode")
     return content
 
 
@@ -97,9 +102,12 @@ def split_thought(text: str) -> tuple[str | None, str]:
 def _read_usage(usage: object) -> Usage:
     if not isinstance(usage, dict):
         return Usage()
-    return Usage(
+    told = Usage(
         prompt_tokens=int(usage.get("prompt_tokens") or 0), completion_tokens=int(usage.get("completion_tokens") or 0)
     )
+    if not (0 <= told.prompt_tokens <= MOST_TOKENS and 0 <= told.completion_tokens <= MOST_TOKENS):
+        raise ValueError("it counts tokens that no reply has")
+    return told
 
 
 def _share(usage: Usage, number: int, of: int) -> Usage:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,12 +17,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.errors import EngineUnusable, ErrataError
+from pipeline.printable import printable
 from pipeline.serving import watchdog
+from pipeline.serving.secrets import child_environment
 
 log = logging.getLogger(__name__)
 TOLD_EVERY = 10.0
 """Seconds between two lines that say how the start is going."""
 TAIL_LINES = 15
+LOOKED_AT = 1 << 18
+"""Bytes of a server's log that are looked at."""
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class ServerDied(ErrataError):
@@ -51,8 +57,12 @@ class ManagedServer:
         return "\n".join(f"  | {line}" for line in lines) or "(it wrote nothing)"
 
     def output(self) -> str:
-        """Everything it wrote since it was first started."""
-        return self.log_file.read_text(encoding="utf-8", errors="replace") if self.log_file.exists() else ""
+        """The end of what it wrote since it was first started."""
+        if not self.log_file.exists():
+            return ""
+        with self.log_file.open("rb") as file:
+            file.seek(max(0, self.log_file.stat().st_size - LOOKED_AT))
+            return printable(COLOUR.sub("", file.read().decode(errors="replace")))
 
     async def start(self) -> None:
         """Start and wait until the health page answers. Raises ServerDied, or EngineUnusable at the time limit."""
@@ -63,7 +73,7 @@ class ManagedServer:
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=os.environ | self.environment,
+                env=child_environment() | self.environment,
                 start_new_session=True,  # Ctrl-C in the terminal is for us
             )
         while not await self.healthy():
@@ -89,7 +99,7 @@ class ManagedServer:
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
-                session.get(self.health) as reply,
+                session.get(self.health, allow_redirects=False) as reply,
             ):
                 return reply.status == 200
         except (aiohttp.ClientError, TimeoutError, OSError):

@@ -79,11 +79,19 @@ def test_retry_after_may_be_a_date() -> None:
     assert wait_until(asked - 100) == 0
 
 
-def test_an_unreadable_retry_after_counts_for_nothing() -> None:
-    error = fail(429, headers={"retry-after": "soon"})
+@pytest.mark.parametrize("when", ["soon", "nan", "Mon, 01 Jan 99999999999 00:00:00 GMT", "Mon, 99 Foo 0 99:99:99"])
+def test_an_unreadable_retry_after_counts_for_nothing(when: str) -> None:
+    error = fail(429, headers={"retry-after": when})
     assert isinstance(error, TryFailed)
-    assert error.wait is None
+    assert not error.wait
 
 
 def test_a_wait_of_hours_stops_the_run_instead() -> None:
     assert isinstance(fail(429, headers={"retry-after": "7200"}), StoppedEarly)
+
+
+def test_a_redirect_names_both_ends_and_no_query() -> None:
+    error = fail(308, headers={"location": "https://other.host:8443/v1/chat?session=secret"})
+    assert isinstance(error, EngineUnusable)
+    assert str(error).startswith("endpoint x redirects to https://other.host:8443/v1/chat, which is not followed")
+    assert "http://127.0.0.1:1/elsewhere" in str(fail(302, headers={"location": "/elsewhere"}))

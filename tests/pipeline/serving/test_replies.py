@@ -76,6 +76,12 @@ def test_json_under_another_content_type_is_read_all_the_same() -> None:
         ({"choices": [choice("4", reasoning={"a": 1})]}, "no chat completion"),
         ({"choices": [choice("4")], "usage": {"completion_tokens": "many"}}, "no chat completion"),
         ({"choices": [choice([{"type": "text"}])]}, "no chat completion"),
+        ({"choices": [choice("\ud800")]}, "not valid Unicode"),
+        ({"choices": [choice([{"type": "text", "text": "\udfff"}])]}, "not valid Unicode"),
+        ({"choices": [choice("4", reasoning="\ud800")]}, "not valid Unicode"),
+        ({"choices": [choice("4")], "usage": {"prompt_tokens": 1 << 60}}, "no reply has"),
+        ({"choices": [choice("4")], "usage": {"completion_tokens": -1}}, "no reply has"),
+        ("[" * 100_000, "not JSON"),
         (None, "no choices"),
         ([1], "no choices"),
     ],
@@ -104,7 +110,7 @@ def test_what_a_useless_reply_cost_is_told() -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
     lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["content", "text", "type", "reasoning"]), inner),
     max_leaves=6,
 )
@@ -119,4 +125,5 @@ REPLY = st.fixed_dictionaries({}, optional={"choices": st.lists(CHOICE | JSON) |
 @given(REPLY | JSON, st.sampled_from(["apart", "keep"]))
 def test_no_json_whatever_brings_the_reader_down(reply: object, reasoning: Any) -> None:
     with contextlib.suppress(MalformedReply):
-        read_reply(reply, reasoning)
+        for text in read_reply(reply, reasoning):
+            text.model_dump_json()
