@@ -183,7 +183,8 @@ def build_rows(args: argparse.Namespace, folder: Path, progress: Any = None, **s
     import pyarrow.parquet  # noqa: F401
 
     from pipeline.loading import load_settings
-    from pipeline.run import QUIET, build
+    from pipeline.run import build
+    from pipeline.stages import QUIET
 
     problems = folder / "problems.jsonl"
     with problems.open("w") as file:
@@ -235,7 +236,7 @@ def watch_memory(args: argparse.Namespace) -> dict[str, Any]:
     """
     import psutil
 
-    from pipeline.run import Progress
+    from pipeline.stages import Progress
 
     process = psutil.Process()
 

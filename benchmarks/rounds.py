@@ -34,7 +34,7 @@ class Quiet:
 
     @contextmanager
     def bars(self) -> Iterator[Any]:
-        from pipeline.run import QUIET
+        from pipeline.stages import QUIET
 
         yield QUIET
 
