@@ -1,0 +1,36 @@
+"""All targets by name."""
+
+from __future__ import annotations
+
+from tests.fuzz import (
+    builds,
+    checkers,
+    code,
+    config,
+    growth,
+    pairs,
+    problems,
+    replies,
+    responses,
+    runs,
+    templates,
+    writing,
+)
+from tests.fuzz.target import Target
+
+TARGETS: dict[str, Target] = {
+    target.name: target
+    for target in (
+        *(config.TARGET, problems.TARGET, *runs.TARGETS, *builds.TARGETS, *pairs.TARGETS),
+        *(
+            replies.TARGET,
+            replies.COMPLETIONS,
+            responses.TARGET,
+            checkers.TARGET,
+            checkers.JUDGES,
+            checkers.RATINGS,
+            code.TARGET,
+        ),
+        *(*writing.TARGETS, templates.TARGET, growth.TARGET),
+    )
+}
