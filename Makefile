@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test vllm test-slow test-all lint format bench clean
+.PHONY: install demo test vllm test-slow test-all lint format bench audit clean
 
 install: .venv/.installed
 
@@ -52,6 +52,12 @@ format: .venv/.dev
 
 bench: .venv/.dev
 	@set -e; for script in $(filter-out benchmarks/report.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$script --quick; done
+
+# Known advisories about what is installed, from the package index: needs a network. docs/dependencies.md
+audit: .venv/.installed
+	@test -d .venv/audit || $(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --quiet --upgrade pip-audit
+	.venv/audit/bin/pip-audit --skip-editable --path $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 
 clean:
 	rm -rf .venv .venv-vllm dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -26,10 +26,12 @@ from errata.training import read_splits, student_model, train
 from pipeline.engines.base import EngineSettings
 from pipeline.errors import ConfigError, DataError
 from pipeline.evaluate import check_evaluation, evaluate, need_section, with_model
+from pipeline.files import write_file
 from pipeline.identity import file_hash, model_identity
+from pipeline.lock import hold
 from pipeline.prompts import Prompts
-from pipeline.run import QUIET, Progress, build, dump_settings
-from pipeline.store import write_file
+from pipeline.run import build, dump_settings
+from pipeline.stages import QUIET, Progress
 from pipeline.types import content_id
 
 log = logging.getLogger(__name__)
@@ -48,6 +50,11 @@ def ablate(settings: ErrataSettings, progress: Progress = QUIET) -> Ablation:
     plans = plan_cells(settings)
     check_plans(plans)
     check_measured(asked, plans)
+    with hold(settings.run_dir):
+        return _run_cells(settings, asked, plans, progress)
+
+
+def _run_cells(settings: ErrataSettings, asked: ErrataSettings, plans: Sequence[Plan], progress: Progress) -> Ablation:
     models = identify(plans)
     for run in {plan.data.name: plan.data for plan in plans if plan.data is not None}.values():
         asyncio.run(build(run, progress))

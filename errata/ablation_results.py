@@ -14,7 +14,7 @@ from errata.ablation_cells import FOLDER, Plan, make_words
 from errata.config import ErrataSettings
 from errata.records import Ablation, Cell
 from pipeline.errors import DataError
-from pipeline.store import write_file
+from pipeline.files import write_file
 from pipeline.types import Record, content_id
 
 RESULT = "ablation.json"

@@ -10,8 +10,10 @@ import argparse
 import errno
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
 
 from errata import __version__
 from errata.commands import (
@@ -32,6 +34,7 @@ from errata.commands import (
     train,
 )
 from pipeline.errors import ErrataError, StoppedEarly, UsageError
+from pipeline.printable import printable
 
 MODULES = (
     *(init, build, grade, audit, clean, teachers, compare_teachers),
@@ -65,6 +68,7 @@ def make_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    sys.excepthook = show_bug
     parser = make_parser()
     known, rest = parser.parse_known_args(arguments)
     module = COMMANDS[known.command]
@@ -90,8 +94,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+def show_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """The traceback of a bug. Its last line may quote what others wrote, which steers no terminal here either."""
+    print(printable("".join(traceback.format_exception(kind, error, trace))), end="", file=sys.stderr)
+
+
 def _stop(message: str, code: int) -> int:
-    print(f"errata: {message}", file=sys.stderr)
+    """A message may quote data, file names and servers: nothing in it steers the terminal."""
+    print(f"errata: {printable(message)}", file=sys.stderr)
     return code
 
 

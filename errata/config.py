@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, field_validator
 
 from errata.ablation_settings import AblateSettings
 from pipeline.config import RunSettings
@@ -41,6 +41,15 @@ class FitSettings(Settings):
     package of its own."""
     arguments: dict[str, JsonValue] = {}
     """Any further field of `trainer.DPOConfig` or `SFTConfig` (all of transformers' TrainingArguments)."""
+
+    @field_validator("arguments")
+    @classmethod
+    def _no_secrets(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        """Settings are written into the run's folder."""
+        for name in value:
+            if name.endswith(("_token", "_key", "_secret", "password")):
+                raise ValueError(f"{name} is a secret: set it in the environment (HF_TOKEN for the hub)")
+        return value
 
 
 class TrainSettings(FitSettings):

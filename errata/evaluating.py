@@ -13,8 +13,9 @@ from errata.training import RECORD, training_record
 from pipeline.engines.base import EngineSettings
 from pipeline.errors import ConfigError
 from pipeline.evaluate import choose_models, evaluate, need_section, with_model
+from pipeline.lock import hold
 from pipeline.measures.records import Evaluation
-from pipeline.run import Progress
+from pipeline.stages import Progress
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,13 @@ def evaluate_run(
 
     Writes evaluation.json and answers.jsonl, and where there are pairs rewards.json and rewards.jsonl.
     """
+    with hold(settings.run_dir):
+        return _evaluate_run(settings, progress, models)
+
+
+def _evaluate_run(
+    settings: ErrataSettings, progress: Progress, models: Mapping[str, EngineSettings] | None
+) -> Evaluated:
     from errata import rewards
 
     policy = trained_policy(settings)

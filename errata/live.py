@@ -19,8 +19,8 @@ from rich.text import Text
 
 from errata.ui import err, show_log
 from pipeline.meter import Meter
-from pipeline.run import Progress
-from pipeline.summary import Tally
+from pipeline.stages import Progress
+from pipeline.tally import Tally
 
 WINDOW = 10.0
 """Seconds over which tokens per second are measured."""
@@ -34,7 +34,7 @@ class Bars(Progress):
     def __init__(self) -> None:
         show_log("pipeline")
         self._bars = RichProgress(
-            TextColumn("{task.description:<16}"),
+            TextColumn("{task.description:<16}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -56,7 +56,7 @@ class Bars(Progress):
         if not err.is_terminal and time.monotonic() - self._told > PLAIN_EVERY:
             self._told = time.monotonic()
             counts = f"; {self._counts()}" if self._tally else ""
-            err.print(f"{stage} {done:,}/{total:,}{counts}")
+            err.print(f"{stage} {done:,}/{total:,}{counts}", markup=False)
 
     def watch(self, tally: Tally, meters: Mapping[str, Meter]) -> None:
         self._tally, self._meters = tally, meters

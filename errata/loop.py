@@ -35,10 +35,12 @@ from errata.rounds import (
 from errata.training import count_rows, make_arguments, student_model, train
 from pipeline.errors import ConfigError, StoppedEarly
 from pipeline.evaluate import check_evaluation, need_section, with_model
+from pipeline.files import write_file
 from pipeline.identity import file_hash, model_identity
+from pipeline.lock import hold
 from pipeline.prompts import Prompts
-from pipeline.run import Progress, build
-from pipeline.store import write_file
+from pipeline.run import build
+from pipeline.stages import Progress
 from pipeline.types import content_id
 
 RESULT = "loop.json"
@@ -74,6 +76,11 @@ def run_loop(settings: ErrataSettings, wanted: int, watcher: Watcher) -> Loop:
     away) or its pairs cannot be repaired: what is done is kept.
     """
     first = check_loop(settings)
+    with hold(settings.run_dir):
+        return _run_rounds(settings, wanted, first, watcher)
+
+
+def _run_rounds(settings: ErrataSettings, wanted: int, first: str, watcher: Watcher) -> Loop:
     fingerprint = fingerprint_of(settings, first)
     known = read_rounds(settings.run_dir, fingerprint)
     rounds: list[Round] = []

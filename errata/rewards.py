@@ -15,11 +15,11 @@ from errata.reward_pairs import DIGITS, Scored, place_credit, read_pairs, spread
 from errata.training import Progress, make_arguments, student_model, training_record
 from pipeline.errors import ConfigError, DataError
 from pipeline.evaluate import ANSWERS
+from pipeline.files import write_file
 from pipeline.identity import check_model
 from pipeline.intervals import wilson_interval
 from pipeline.measures.bootstrap import bootstrap_ratio
 from pipeline.measures.records import Estimate
-from pipeline.store import write_file
 
 if TYPE_CHECKING:
     from errata.reward_pairs import Logps

@@ -21,8 +21,8 @@ from pipeline.measures.answering import Answered, Given, read_answers
 from pipeline.measures.change import compare
 from pipeline.measures.records import AnswerRow, Change
 from pipeline.measures.settings import HELD_OUT
-from pipeline.run import Progress
 from pipeline.shortcuts.settings import AuditSettings
+from pipeline.stages import Progress
 from pipeline.summary import Summary
 from pipeline.types import Grade, Problem, content_id
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from errata.config import ErrataSettings, FitSettings
 from pipeline.errors import ConfigError, DataError, StoppedEarly
+from pipeline.files import write_file
 from pipeline.identity import model_identity
-from pipeline.store import write_file
+from pipeline.lock import hold
 from pipeline.types import content_id
 
 RECORD = "training.json"
@@ -47,7 +48,8 @@ def train(settings: ErrataSettings, progress: Progress) -> Trained:
                 folder, f"train.{key}: has no folder `dataset`; give one that `errata clean` or `errata build` wrote"
             )
     rows, validation = (read_splits((source, *fit.also), split) for split in ("train", "validation"))
-    return _train(settings, fit, rows, validation, settings.policy_dir, progress, (source, *fit.also))
+    with hold(settings.run_dir):
+        return _train(settings, fit, rows, validation, settings.policy_dir, progress, (source, *fit.also))
 
 
 def train_supervised(settings: ErrataSettings, progress: Progress) -> Trained:
@@ -63,7 +65,8 @@ def train_supervised(settings: ErrataSettings, progress: Progress) -> Trained:
     else:
         rows, validation = (distinct_chosen(read_split(settings.run_dir, name)) for name in ("train", "validation"))
     source = settings.sft.data or settings.run_dir
-    return _train(settings, settings.sft, rows, validation, settings.sft_dir, progress, (source,))
+    with hold(settings.run_dir):
+        return _train(settings, settings.sft, rows, validation, settings.sft_dir, progress, (source,))
 
 
 def _train(
@@ -86,13 +89,16 @@ def _train(
     if (record := training_record(target)) and record["fingerprint"] == fingerprint:
         return Trained(target, **{name: record[name] for name in ("pairs", "steps", "seconds", "log")})
     checkpoints = settings.run_dir / "checkpoints" / fingerprint
+    from trainer.checkpoints import newest_checkpoint
     from trainer.credit import free_memory
-    from trainer.errors import TrainerError
+    from trainer.errors import NotSaved, TrainerError
 
     watch_logs(settings, fit, target)
     try:
         trainer = _make_trainer(settings, fit, model, rows, validation, checkpoints, progress)
-        result = trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
+        result = trainer.train(resume_from_checkpoint=newest_checkpoint(checkpoints))
+    except NotSaved as error:
+        raise StoppedEarly(str(error)) from error
     except TrainerError as error:
         raise DataError(source, str(error)) from error
     if trainer.state.global_step < trainer.state.max_steps:
@@ -102,8 +108,10 @@ def _train(
         )
     fresh = settings.run_dir / f".{target.name}.tmp"
     shutil.rmtree(fresh, ignore_errors=True)
-    trainer.save_model(str(fresh))
-    (fresh / "training_args.bin").unlink(missing_ok=True)  # a pickle, and nothing reads it
+    try:
+        trainer.save_model(str(fresh))
+    except NotSaved as error:
+        raise StoppedEarly(str(error)) from error
     trained = Trained(
         target,
         pairs=len(trainer.train_dataset),
@@ -155,6 +163,7 @@ def _make_trainer(
     disable_progress_bar()
     arguments = make_arguments(settings, fit, checkpoints)
     given: dict[str, Any] = {"train_dataset": rows, "eval_dataset": validation or None, "callbacks": [ShowProgress()]}
+    given["trust_remote_code"] = getattr(settings.student, "trust_remote_code", False)
     trainer: Any
     if fit is settings.train:
         trainer = DPOTrainer(model, settings.train.reference, arguments, **given)
@@ -250,10 +259,3 @@ def training_record(policy: Path | str) -> dict[str, Any]:
     """What a policy's own training.json says; empty where it has none, as other models."""
     file = Path(policy) / RECORD
     return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
-
-
-def last_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint that was written to its end (`trainer_state.json` is the file written last)."""
-    whole = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json") if path.stat().st_size]
-    newest = max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
-    return None if newest is None else str(newest)

@@ -1,23 +1,71 @@
-"""The terminal: tables, and numbers as people write them. Results go to stdout, logs to stderr."""
+"""The terminal: tables, and numbers as people write them. Results go to stdout, logs to stderr.
+
+What a model, a data set or a server wrote steers no terminal: `Screen` writes escapes in place of control characters,
+and takes no text in a table for markup.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.logging import RichHandler
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.compare import Comparison
 from pipeline.forecast import Forecast
 from pipeline.opinions import FalseNegativeRate
+from pipeline.printable import printable, printable_json
 from pipeline.probe import Probe
 from pipeline.summary import Summary
 
-out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-err = Console(stderr=True, highlight=False)
+
+class Screen(Console):
+    """A console on which nothing acts but what we write ourselves.
+
+    A text that is given to `print` by itself is ours and may hold markup, unless that is switched off; those in tables
+    may not.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def print(self, *objects: Any, markup: bool | None = None, **options: Any) -> None:
+        """As rich has it."""
+        ours = markup is not False
+        shown = [Text.from_markup(one, emoji=False) if ours and isinstance(one, str) else one for one in objects]
+        super().print(*shown, markup=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """A text of a table or of a line, measured as it is shown."""
+        return super().render_str(printable(text), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Whatever is shown goes through here."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text == "\n":
+                yield segment
+            else:
+                yield segment._replace(text=printable(segment.text))
+
+
+out = Screen(soft_wrap=not sys.stdout.isatty())
+err = Screen(stderr=True)
+
+
+def print_plain(line: str) -> None:
+    """Print a plain line, whoever wrote what stands in it."""
+    print(printable(line))
+
+
+def print_json(text: str) -> None:
+    """Print JSON: the same values, with escapes in place of characters that a terminal obeys."""
+    print(printable_json(text))
 
 
 def show_log(name: str) -> None:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from pipeline.budget import Budget, BudgetSettings
-from pipeline.cache import CachedEngine, CompletionCache, Paid
+from pipeline.cache import Cache, CachedEngine, CompletionCache, Paid
 from pipeline.engines.base import Engine, EngineSettings
 from pipeline.errors import StoppedEarly
 from pipeline.meter import Meter
@@ -24,8 +24,9 @@ log = logging.getLogger(__name__)
 class Access:
     """All engines of one call of a command. Use with `async with`; what was opened is closed at its end."""
 
-    def __init__(self, cache: Path, run: str, budget: BudgetSettings | None = None) -> None:
-        self.cache, self.run = CompletionCache(cache), run
+    def __init__(self, cache: Path | Cache, run: str, budget: BudgetSettings | None = None) -> None:
+        self.cache: Cache = CompletionCache(cache) if isinstance(cache, Path) else cache
+        self.run = run
         billed = [paid for paid in self.cache.spent(run).values() if paid.billed]
         tokens = sum(paid.prompt_tokens + paid.completion_tokens for paid in billed)
         self.budget = Budget(budget or BudgetSettings(), sum(paid.cost or 0.0 for paid in billed), tokens)
@@ -56,7 +57,7 @@ class Access:
             engine.name = name
             return engine
         engine = settings.create()
-        engine.name, engine.before_request = name, self._check_stopped
+        engine.name, engine.before_request = name, self.check_budget if settings.billed else self.check_stopped
         await stack.enter_async_context(engine)
         self.meters[name] = engine.meter
         if not engine.cacheable:
@@ -70,9 +71,15 @@ class Access:
         """Send no new request: whoever wants to gets StoppedEarly; those under way are answered, and kept."""
         self._stopped = reason
 
-    def _check_stopped(self) -> None:
+    def check_stopped(self) -> None:
+        """Raises StoppedEarly where no new request is to be sent."""
         if self._stopped is not None:
             raise StoppedEarly(self._stopped)
+
+    def check_budget(self) -> None:
+        """Raises StoppedEarly where no new request is to be sent that costs something."""
+        self.check_stopped()
+        self.budget.check()
 
     def meters_of(self, name: str) -> list[Meter]:
         """The meter of an engine, or those of a pool's members."""

@@ -26,6 +26,7 @@ class Budget:
 
     def __init__(self, settings: BudgetSettings, cost: float = 0.0, tokens: int = 0) -> None:
         self.settings, self.cost, self.tokens = settings, cost, tokens
+        self._elsewhere = (0.0, 0)
         self._held_cost = self._held_tokens = 0.0
         self._holders = 0
         self._changed = asyncio.Event()
@@ -39,6 +40,10 @@ class Budget:
         """Count what was paid."""
         self.cost += cost or 0.0
         self.tokens += tokens
+
+    def learn(self, cost: float, tokens: int) -> None:
+        """What other processes have spent for this run since it was opened here; a later word replaces an earlier."""
+        self._elsewhere = (cost, tokens)
 
     @asynccontextmanager
     async def hold(self, guess: Callable[[], tuple[float, float]]) -> AsyncIterator[None]:
@@ -64,12 +69,22 @@ class Budget:
             self._held_tokens -= tokens
             self._changed.set()
 
+    def check(self) -> None:
+        """Raises StoppedEarly where the limit is passed: others may have spent what a request was held for."""
+        if (told := self._passed(0.0, 0.0)) is not None:
+            raise StoppedEarly(told)
+
     def _over(self, cost: float, tokens: float) -> str | None:
         """Why the next request does not fit, if so."""
+        return self._passed(self._held_cost + cost, self._held_tokens + tokens)
+
+    def _passed(self, cost: float, tokens: float) -> str | None:
+        """Which limit is passed by so much more, if any."""
         s = self.settings
+        other_cost, other_tokens = self._elsewhere
         limits = (
-            ("max_cost", s.max_cost, self.cost, self._held_cost + cost),
-            ("max_tokens", s.max_tokens, self.tokens, self._held_tokens + tokens),
+            ("max_cost", s.max_cost, self.cost + other_cost, cost),
+            ("max_tokens", s.max_tokens, self.tokens + other_tokens, tokens),
         )
         for name, limit, spent, more in limits:
             if limit is not None and spent + more > limit:

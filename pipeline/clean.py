@@ -13,15 +13,17 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pipeline.auditing import CARD, CONTROL, all_have_ids, card_lines, leaks_in, open_control, reading_notes
+from pipeline.auditing import CARD, all_have_ids, card_lines, leaks_in, open_control, reading_notes
 from pipeline.checkers.base import Checker
 from pipeline.cleaning import Change, Item, Regrade, Repair, Restyle, count_actions, read_items
 from pipeline.config import RunSettings
+from pipeline.control import CONTROL
 from pipeline.edits import edit_ratio
 from pipeline.engines.base import Engine
 from pipeline.errors import DataError
 from pipeline.export_as import check_out
 from pipeline.exports.base import ParquetFile, head
+from pipeline.files import move_into_place, write_file
 from pipeline.filtering import make_looks, whole
 from pipeline.filters.base import FilterSettings, Texts
 from pipeline.grade import try_grade
@@ -30,13 +32,12 @@ from pipeline.preferences import Preferences, open_preferences
 from pipeline.problems import ProblemSource
 from pipeline.prompts import Prompts
 from pipeline.replies import Form
-from pipeline.run import open_access
 from pipeline.shortcuts.audit import Progress, report
 from pipeline.shortcuts.certify import Certificate
 from pipeline.shortcuts.records import Audit, FoundMarker
 from pipeline.shortcuts.restyle import restyle
 from pipeline.shortcuts.settings import AuditSettings, CleanSettings
-from pipeline.store import move_into_place, write_file
+from pipeline.stages import open_access
 from pipeline.types import Completion, Problem, Verdict
 
 RECORD = "clean.json"

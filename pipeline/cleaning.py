@@ -19,10 +19,10 @@ from typing import Any, Literal
 import numpy as np
 
 from pipeline.auditing import prompt_key
+from pipeline.bounded import run_bounded
 from pipeline.filtering import look_at, texts_of_preference, whole
 from pipeline.filters.base import Look, Texts
 from pipeline.preferences import Preference, Preferences, Side
-from pipeline.run import run_bounded
 from pipeline.shortcuts.audit import Examined, Progress, examine
 from pipeline.shortcuts.certify import Certificate, certify
 from pipeline.shortcuts.contrast import Contrast

@@ -11,16 +11,17 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from pipeline.bounded import cut_groups, run_bounded
 from pipeline.config import RunSettings
 from pipeline.correct import Ladder, find_mistakes
 from pipeline.engines.base import finish_all
 from pipeline.errors import ConfigError, DataError
+from pipeline.files import write_file
 from pipeline.grade import UNGRADED
 from pipeline.intervals import mcnemar_p, wilson_interval
-from pipeline.run import QUIET, Progress, Stages, cut_groups, open_stages, run_bounded, under_way
 from pipeline.rungs import gold_guided
 from pipeline.rungs.base import RungSettings
-from pipeline.store import write_file
+from pipeline.stages import QUIET, Progress, Stages, open_stages, under_way
 from pipeline.types import Attempt, Correction, Mistake
 
 Outcome = Literal["accepted", "wrong", "unknown", "refused", "attempt_right", "gold_wrong", "failed"]

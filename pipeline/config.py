@@ -29,8 +29,9 @@ from pipeline.measures.settings import EvaluateSettings, StudentParams
 from pipeline.problems import ProblemSettings
 from pipeline.prompts import SHIPPED, Prompts
 from pipeline.rungs.base import Needs, RungSettings
+from pipeline.scale.settings import ScaleSettings
 from pipeline.select.settings import SelectSettings
-from pipeline.settings import Settings, nearest, refuse_unknown_keys
+from pipeline.settings import Settings, mend_texts, nearest, refuse_unknown_keys
 from pipeline.shortcuts.settings import AuditSettings, CleanSettings
 from pipeline.types import Problem, Usage, View
 
@@ -174,6 +175,8 @@ class RunSettings(BaseSettings):
     """Problems under way at once; by default enough to keep every engine busy."""
     budget: BudgetSettings = BudgetSettings()
     """What the run may spend."""
+    scale: ScaleSettings = ScaleSettings()
+    """How `errata build --on ray` spreads the work."""
     sample: SampleSettings = SampleSettings()
     """How the student is asked."""
     grade: GradeSettings = GradeSettings()
@@ -213,7 +216,7 @@ class RunSettings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _known_keys_only(cls, data: object) -> object:
-        return refuse_unknown_keys(cls, data)
+        return refuse_unknown_keys(cls, mend_texts(data))
 
     @model_validator(mode="after")
     def _teachers_exist(self) -> Self:

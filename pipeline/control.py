@@ -14,6 +14,9 @@ from pipeline.edits import edit_ratio
 from pipeline.grade import called
 from pipeline.types import Attempt, Grade, Message, Pair, Problem, Verdict, content_id
 
+CONTROL = "control.jsonl"
+"""The file of a run folder that holds its control."""
+
 
 def control_pairs(
     problem: Problem,

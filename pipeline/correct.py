@@ -15,8 +15,8 @@ from pipeline.config import CorrectSettings
 from pipeline.edits import edit_ratio
 from pipeline.errors import ConfigError, RequestFailed
 from pipeline.grade import called, try_grade
+from pipeline.journal import Journal
 from pipeline.rungs.base import Draft, RungSettings, Sources
-from pipeline.store import Journal
 from pipeline.types import Attempt, Completion, Correction, Mistake, Problem, content_id
 
 
@@ -73,7 +73,7 @@ class Ladder:
         if right:
             best = choose(self.rule, mistake, right)
             tries[tries.index(best)] = best.model_copy(update={"won": True})
-        self.journal.append(tries)
+        await self.journal.append(tries)
         return tries
 
     def _objected(self, correction: Correction) -> bool:

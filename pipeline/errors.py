@@ -4,7 +4,8 @@
     ├── UsageError              bad input or configuration; the command line exits with 2
     │   ├── ConfigError         a setting: names file, line, key and the fix
     │   ├── DataError           a row or file of data: names file, line, field and the fix
-    │   └── EngineUnusable      no request to this engine can succeed: wrong key, unknown model, no such server
+    │   ├── EngineUnusable      no request to this engine can succeed: wrong key, unknown model, no such server
+    │   └── FolderInUse         another process writes to this run's folder
     ├── RequestFailed           one request failed for good; recorded with its reason, the run goes on
     ├── TryFailed               one try of a request failed in a way that may pass; never leaves an engine
     │   └── MalformedReply      the server answered, but not with a completion
@@ -49,6 +50,10 @@ class DataError(UsageError):
 
 class EngineUnusable(UsageError):
     """No request to this engine can succeed."""
+
+
+class FolderInUse(UsageError):
+    """Another process writes to this run's folder."""
 
 
 class RequestFailed(ErrataError):

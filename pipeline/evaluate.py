@@ -16,6 +16,7 @@ from pipeline.checkers.base import Checker, CheckerSettings
 from pipeline.config import RunSettings
 from pipeline.engines.base import Engine, EngineSettings
 from pipeline.errors import ConfigError
+from pipeline.files import write_file
 from pipeline.measures.answering import Answered, Asking, answer_all
 from pipeline.measures.change import compare
 from pipeline.measures.held_out import Seen, check_held_out, seen
@@ -24,8 +25,7 @@ from pipeline.measures.score import difficulty_of, score
 from pipeline.measures.settings import EvaluateSettings, SetSettings
 from pipeline.problems import ProblemSource, read_problems
 from pipeline.prompts import Prompts
-from pipeline.run import QUIET, Progress, open_access, under_way
-from pipeline.store import write_file
+from pipeline.stages import QUIET, Progress, open_access, under_way
 from pipeline.types import Problem
 
 ANSWERS = "answers.jsonl"

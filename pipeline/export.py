@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import ExportSettings
-from pipeline.selecting import Placed
-from pipeline.store import move_into_place, write_file
+from pipeline.files import move_into_place, write_file
+from pipeline.placed import Placed
 from pipeline.types import Message, Pair, content_id
 
 COLUMNS = (

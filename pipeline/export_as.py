@@ -14,9 +14,10 @@ from pydantic import BaseModel
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.exports.base import LineFile, ParquetFile, TargetSettings, head
+from pipeline.files import move_into_place, write_file
 from pipeline.kinds import CARRIED, Kind, columns, make_rows
 from pipeline.preferences import Form, Preferences, open_preferences
-from pipeline.store import move_into_place, write_file
+from pipeline.printable import inert_markdown
 
 RECORD = "export.json"
 """Written into every exported folder; a folder with it may be replaced."""
@@ -146,12 +147,13 @@ def _card(source: Path, target: TargetSettings, exported: Exported, preferences:
 
 
 def _origin(source: Path) -> list[str]:
-    """The body of the card beside the pairs, if Errata wrote it."""
+    """The body of the card beside the pairs, if Errata wrote it; nothing in it acts, whoever has it from where."""
     folder = source.parent if source.is_file() else source
     for card in (folder / "dataset" / "README.md", folder / "README.md"):
         if card.is_file():
-            _, title, body = card.read_text(encoding="utf-8").partition(f"# {TITLES['pairs']} made by Errata\n")
-            return body.strip().split("\n") if title else []
+            text = card.read_text(encoding="utf-8", errors="replace")
+            _, title, body = text.partition(f"# {TITLES['pairs']} made by Errata\n")
+            return [inert_markdown(line) for line in body.strip().split("\n")] if title else []
     return []
 
 

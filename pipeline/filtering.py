@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from pipeline.files import open_final
 from pipeline.filters.base import FilterSettings, Look, Texts
+from pipeline.placed import read_pairs
 from pipeline.preferences import Preference, Side, as_text, open_preferences
-from pipeline.selecting import Left, Placed, read_pairs
-from pipeline.store import RunFolder, write_file
+from pipeline.selecting import Left
+from pipeline.store import RunFolder
+from pipeline.tally import Tally
 from pipeline.types import Finding, Pair, content_id
 
+FINDINGS = "findings.jsonl"
+"""The file of a run folder that lists what filters found in its pairs."""
 CONTROL_READ = 20_000
 """Pairs of the control that filters see."""
 
@@ -29,19 +34,19 @@ def look_at(pair: Texts, looks: Sequence[Look]) -> list[Finding]:
     return sorted(found, key=lambda finding: finding.action != "drop")
 
 
-def filter_pairs(
-    filters: Sequence[FilterSettings], folder: RunFolder, placed: Mapping[int, Placed], control: Path
-) -> dict[str, Left]:
-    """The kept pairs that filters drop, by id. All findings are written to `findings.jsonl`."""
+def filter_pairs(filters: Sequence[FilterSettings], folder: RunFolder, control: Path, tally: Tally) -> Left:
+    """The kept pairs that filters drop, which are counted. All findings are written to `findings.jsonl`."""
     looks = make_looks(filters, read_texts(control) if control.stat().st_size else ())
-    left: dict[str, Left] = {}
-    lines = []
-    for pair, _ in read_pairs(folder, placed):
-        findings = look_at(texts_of_pair(pair), looks)
-        lines += [json.dumps({"pair_id": pair.id, **f.model_dump(exclude_none=True)}) for f in findings]
-        if findings and findings[0].action == "drop":
-            left[pair.id] = Left(pair.view, pair.confirms, findings[0])
-    write_file(folder.path / "findings.jsonl", "".join(f"{line}\n" for line in lines))
+    left: Left = {}
+    with open_final(folder.path / FINDINGS) as file:
+        for pair, _ in read_pairs(folder):
+            findings = look_at(texts_of_pair(pair), looks)
+            file.writelines(
+                json.dumps({"pair_id": pair.id, **f.model_dump(exclude_none=True)}) + "\n" for f in findings
+            )
+            if findings and findings[0].action == "drop":
+                left[pair.id] = findings[0]
+                tally.drop(pair, findings[0])
     return left
 
 

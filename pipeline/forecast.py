@@ -18,12 +18,14 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from pipeline.bounded import run_bounded
 from pipeline.cache import completion_key
 from pipeline.config import RunSettings
 from pipeline.engines.base import Engine, Request
-from pipeline.run import QUIET, Progress, Stages, open_stages, run_bounded, under_way
+from pipeline.journal import scan_journal
 from pipeline.sample import make_conversation
-from pipeline.store import scan_journal
+from pipeline.stages import QUIET, Progress, Stages, open_stages, under_way
+from pipeline.tally import Tally
 from pipeline.types import Attempt, Completion, Correction, Message, Problem, SamplingParams, Usage
 
 Z = 1.96
@@ -108,7 +110,7 @@ async def forecast(
             started = time.perf_counter()
             await _run_sample(stages, chosen, progress)
             elapsed = time.perf_counter() - started
-            known = _count_known(stages)
+            known = await _count_known(stages)
             use = _use_by_problem(stages, [problem.id for _, problem in chosen], watched)
             engines = {
                 name: _scale(stages, name, use[name], total, known if name == "student" else None, elapsed)
@@ -128,7 +130,8 @@ async def forecast(
 
 async def _run_sample(stages: Stages, chosen: Sequence[tuple[int, Problem]], progress: Progress) -> None:
     done = 0
-    progress.watch(stages.tally, stages.access.meters)
+    tally = Tally()
+    progress.watch(tally, stages.access.meters)
 
     async def ask(item: tuple[int, Problem]) -> None:
         UNDER_WAY.set(item[1].id)
@@ -137,7 +140,8 @@ async def _run_sample(stages: Stages, chosen: Sequence[tuple[int, Problem]], pro
     async def run_one(item: tuple[int, Problem]) -> None:
         nonlocal done
         UNDER_WAY.set(item[1].id)
-        await stages.sample_group([item])
+        for outcome in await stages.run_group([item]):
+            tally.add(outcome.tally)
         done += 1
         progress("sample", done, len(chosen))
 
@@ -173,16 +177,17 @@ def _use_by_problem(
     return {name: [add(made[name, id]) for id in ids] for name in stages.engines}
 
 
-def _count_known(stages: Stages) -> int | None:
+async def _count_known(stages: Stages) -> int | None:
     """The student's texts for the whole run that the cache has, the sample's included."""
     look_up = getattr(stages.engines["student"], "look_up", None)
     if look_up is None:
         return None
     s = stages.settings.sample
-    return sum(
-        len(look_up(Request(messages=make_conversation(stages.sampler.prompt, p), params=s.params, n=s.n)))
-        for p in stages.problems
-    )
+    known = 0
+    for p in stages.problems:
+        asked = Request(messages=make_conversation(stages.sampler.prompt, p), params=s.params, n=s.n)
+        known += len(await look_up(asked))
+    return known
 
 
 def _seconds(stages: Stages, name: str, texts: int, tokens: int, sampled: int, elapsed: float) -> float | None:

@@ -12,7 +12,7 @@ from pipeline.answer_format.form import AnswerFormat, Detected
 from pipeline.cleanups.base import CleanupSettings, clean
 from pipeline.config import FormatSettings
 from pipeline.errors import DataError
-from pipeline.store import write_file
+from pipeline.files import write_file
 from pipeline.types import Attempt, Record, content_id
 
 ANYTHING = AnswerFormat(thinking_varies=True)

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError
-from pipeline.store import read_lines, scan_journal
+from pipeline.journal import scan_journal
+from pipeline.store import read_lines
 from pipeline.types import Attempt, Correction, Pair
 
 if TYPE_CHECKING:

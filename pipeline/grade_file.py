@@ -17,18 +17,18 @@ from typing import Any
 from pydantic import BaseModel
 
 from pipeline.access import Access, finish_on_interrupt
+from pipeline.bounded import run_bounded
 from pipeline.budget import BudgetSettings
 from pipeline.checkers.base import Checker, CheckerSettings
 from pipeline.config import check_engines
 from pipeline.engines.base import Engine
 from pipeline.errors import ConfigError, DataError, StoppedEarly
+from pipeline.files import write_file
 from pipeline.grade import try_grade
 from pipeline.opinions import FalseNegativeRate, SecondOpinions, measure_rate
 from pipeline.problems import ProblemSettings, make_problem
 from pipeline.prompts import Prompts
 from pipeline.rows import Row, column, read_rows
-from pipeline.run import run_bounded
-from pipeline.store import write_file
 from pipeline.summary import EngineUse, count_use
 from pipeline.types import Completion, Grade, Problem
 from pipeline.unicode import is_unicode
@@ -141,7 +141,7 @@ def read_answers(path: Path, columns: Columns, checker: Checker, *, needs_gold: 
         problem = make_problem(row, wanted, checker.columns)
         if needs_gold and (error := checker.gold_error(problem)):
             raise DataError(row.file, error, line=row.line, field=columns.answer)
-        name = row.values.get(columns.id, row.line)
+        name = read_id(row, columns.id)
         value = column(row, columns.response)
         if value is None or value == []:
             value = ""  # a failed generation has its row, too: it states no answer
@@ -153,6 +153,16 @@ def read_answers(path: Path, columns: Columns, checker: Checker, *, needs_gold: 
             yield Answer(name, index if isinstance(value, list) else None, problem, text, label)
     if row is None:
         raise DataError(path, "is empty")
+
+
+def read_id(row: Row, name: str) -> object:
+    """What the row is called in the file of grades: its line where it has no id. Raises DataError."""
+    value = row.values.get(name, row.line)
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:  # a date or bytes of Parquet's; half a character
+        raise DataError(row.file, f"{ascii(value)[:80]} is no text or number", line=row.line, field=name) from error
+    return value
 
 
 def read_labels(row: Row, name: str, count: int) -> list[str | None]:

@@ -17,23 +17,25 @@ CONTENT = (
     "adapter_config.json",
 )
 """Files of a model folder that decide what it writes."""
+CODE = "*.py"
 
 
-def model_identity(model: str) -> str:
+def model_identity(model: str, *, code: bool = False) -> str:
     """SHA-256 (16 hex digits) over the names and bytes of weights, configuration, tokenizer and chat template.
 
-    A hub model that is not on this machine yet is downloaded. Raises ConfigError when there is no such model.
+    `code`: whether its Python files are run, and count too. A hub model that is not on this machine yet is downloaded.
+    Raises ConfigError when there is no such model.
     """
-    folder = Path(model)
+    folder, content = Path(model), [*CONTENT, *([CODE] if code else [])]
     if not folder.is_dir():
         from huggingface_hub import snapshot_download
 
         try:
-            folder = Path(snapshot_download(model, allow_patterns=list(CONTENT)))
+            folder = Path(snapshot_download(model, allow_patterns=content))
         except (OSError, ValueError) as error:  # the hub's errors are both
             raise ConfigError(f"model {model}: is neither a folder nor a model of the hub: {error}") from error
     digest = hashlib.sha256()
-    for path in sorted({path for pattern in CONTENT for path in folder.glob(pattern)}):
+    for path in sorted({path for pattern in content for path in folder.glob(pattern)}):
         with path.open("rb") as file:
             digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]

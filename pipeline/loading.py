@@ -23,7 +23,7 @@ def load_settings(path: Path, overrides: Mapping[str, Any] | None = None, cls: t
     Raises ConfigError for a missing or malformed file and for every invalid setting, all in one message.
     """
     root = _compose(path)
-    from_file: Any = _construct(root)
+    from_file: Any = _construct(path, root)
     if not isinstance(from_file, dict):
         raise ConfigError(f"{path}: must be a mapping of settings, not {type(from_file).__name__}")
 
@@ -65,8 +65,8 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
                 raise ConfigError(f"option {option}: {section} has a plain value already")
         try:
             inner[leaf] = yaml.safe_load(text) if text else ""
-        except yaml.YAMLError as error:
-            raise ConfigError(f"option {option}: {text!r} is not a plain value: {error}") from error
+        except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+            raise ConfigError(f"option {option}: {text[:200]!r} is not a plain value: {error}") from error
     return nested
 
 
@@ -80,12 +80,18 @@ def _compose(path: Path) -> yaml.Node | None:
         raise ConfigError(f"{path}: is a folder, not a configuration file") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: is not valid YAML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: is nested too deeply") from error
 
 
-def _construct(root: yaml.Node | None) -> object:
+def _construct(path: Path, root: yaml.Node | None) -> object:
+    """Plain values alone: a tag that would make an object of some class is an error."""
     if root is None:
         return {}
-    return yaml.SafeLoader("").construct_document(root)
+    try:
+        return yaml.SafeLoader("").construct_document(root)
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # a date in month 13, a number of 5,000 digits
+        raise ConfigError(f"{path}: is not valid YAML: {error}") from error
 
 
 def _describe(path: Path, root: yaml.Node | None, error: Any) -> str:

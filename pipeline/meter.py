@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from pipeline.types import Usage
 
@@ -39,6 +39,14 @@ class Meter:
     def latency(self) -> float:
         """Mean seconds of an answered request."""
         return self.seconds / self.answered if self.answered else 0.0
+
+    def add(self, other: Meter) -> None:
+        """Count what an engine of the same name did in another process."""
+        for one in fields(self):
+            if one.name == "errors":
+                self.errors.update(other.errors)
+            else:
+                setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
     def count(self, usage: Usage, cost: float | None, texts: int = 1) -> None:
         """Count texts that were written for us."""

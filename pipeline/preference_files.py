@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pipeline.data_folders import refuse_outside
 from pipeline.errors import DataError
 from pipeline.preference_json import read_json
-from pipeline.rows import Row, read_rows
+from pipeline.rows import Row, read_rows, reading_parquet, refuse_pickles
 
 SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -62,6 +63,8 @@ def _find_files(source: Path) -> list[Path]:
         paths = sorted(path for path in folder.glob("*") if path.name[0] not in "._" and path.name not in NO_ROWS)
         for kind in KINDS:
             if found := [path for path in paths if _ending(path) in kind and path.is_file()]:
+                for path in found:
+                    refuse_outside(folder, str(path))
                 return found
     if is_run:
         raise DataError(source, "is a run without a data set; finish it with `errata build`")
@@ -102,7 +105,7 @@ def _words(name: str) -> list[str]:
 def _open_file(split: str, path: Path) -> Table:
     ending = _ending(path)
     if ending == ".parquet":
-        with _parquet(path) as file:
+        with reading_parquet(path), _parquet(path) as file:
             names, rows = tuple(file.schema_arrow.names), file.metadata.num_rows
         return Table(split, str(path), names, rows, partial(_read_parquet, path))
     read = partial(_read_lines if ending in (".jsonl", ".ndjson", ".csv") else read_json, path)
@@ -127,20 +130,20 @@ def _read_lines(path: Path, columns: Sequence[str]) -> Iterator[Row]:
 
 
 def _read_parquet(path: Path, columns: Sequence[str]) -> Iterator[Row]:
-    with _parquet(path) as file:
+    with reading_parquet(path), _parquet(path) as file:
         here = [name for name in columns if name in file.schema_arrow.names]
         number = 0
         for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=here):
             for values in batch.to_pylist():
                 number += 1
                 yield Row(str(path), number, values)
+        if here and number != file.metadata.num_rows:
+            raise DataError(path, f"says that it has {file.metadata.num_rows} rows, and has {number}")
 
 
 def _parquet(path: Path) -> Any:
-    import pyarrow
     import pyarrow.parquet
 
-    try:
-        return pyarrow.parquet.ParquetFile(path)
-    except pyarrow.ArrowInvalid as error:
-        raise DataError(path, f"is not a Parquet file: {error}") from error
+    file = pyarrow.parquet.ParquetFile(path)
+    refuse_pickles(path, file.schema_arrow)
+    return file

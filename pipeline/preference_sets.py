@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pipeline.data_folders import check_saved
 from pipeline.errors import DataError
 from pipeline.preference_files import ROWS_AT_ONCE, Table, for_others, in_order, is_file_name, split_of
 from pipeline.rows import Row
@@ -47,6 +48,7 @@ def open_saved(folder: Path) -> tuple[list[Table], tuple[str, ...]]:
     """The tables of a folder that `save_to_disk` wrote, and the splits left out. Raises DataError for a broken one."""
     import datasets
 
+    check_saved(folder)
     try:
         loaded = datasets.load_from_disk(str(folder))
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -86,6 +86,12 @@ class Preferences:
                 }
                 yield Preference(table.split, *sides, values)
 
+    def column(self, name: str) -> Iterator[Value]:
+        """One of `columns` alone, of every row; faster than the pairs."""
+        for table in self.tables:
+            for row in table.read((self.names[name],)):
+                yield read_value(row, name, self.names[name], COLUMNS[name], untyped=table.untyped)
+
     def _sides(self, row: Row, table: Table) -> tuple[Side, Side, Side] | str:
         """Prompt, chosen and rejected; or why the row is no pair."""
         given = read_side(row, self.names["prompt"]) if "prompt" in self.names else None

@@ -111,8 +111,9 @@ async def _find_model(client: endpoint.Endpoint) -> dict[str, Any] | Literal[Fal
 def _context_length(entry: dict[str, Any]) -> int | None:
     """vLLM and SGLang call it max_model_len, OpenRouter context_length, others context_window."""
     for key in ("max_model_len", "context_length", "context_window", "max_context_length"):
-        if isinstance(entry.get(key), int):
-            return int(entry[key])
+        told = entry.get(key)
+        if isinstance(told, int) and told > 0:
+            return told
     return None
 
 

@@ -14,6 +14,7 @@ from pipeline.checkers.base import Checker
 from pipeline.cleanups.replace import Pattern
 from pipeline.errors import ConfigError, DataError
 from pipeline.rows import Row, column, read_rows
+from pipeline.seen import Seen
 from pipeline.select.settings import DecontaminateSettings
 from pipeline.settings import Settings
 from pipeline.types import Extra, Problem, content_id
@@ -85,57 +86,90 @@ class ReadReport:
 class ProblemSource:
     """The problems of a source, in file order, as often as they are wanted; never all of them in memory.
 
-    Opening it reads all rows once and keeps a few numbers of each: what repeats an earlier problem is merged, a
-    question with two gold answers is left out. Raises DataError for a bad row (unless skipped) and for an empty source.
+    Opening it reads all rows once and keeps a bit of each: what repeats an earlier problem is merged, a question with
+    two gold answers is left out. Raises DataError for a bad row (unless skipped) and for an empty source.
     """
 
     def __init__(self, settings: ProblemSettings, checker: Checker) -> None:
         self.settings, self.checker, self.report = settings, checker, ReadReport()
-        self._first: dict[int, int] = {}
-        """Content of a problem to the line where it stands first."""
-        self._conflicts: dict[int, list[str]] = {}
-        self._contaminated: set[int] = set()
+        self._kept = bytearray()
+        """For each row, 1 where it is a problem of its own."""
         self._scan()
-        self.report.conflicting = ["; ".join(places) for places in self._conflicts.values()]
+        self._length = sum(self._kept)
         if not len(self):
             bad = self.report.bad_rows
             told = f"; {len(bad)} bad rows, the first: {bad[0]}" if bad else ""
             raise DataError(settings.path, f"holds no usable problem ({self.report.rows} rows{told})")
 
     def __len__(self) -> int:
-        return len(self._first) - len(self._conflicts.keys() | self._contaminated)
+        return self._length
 
     def __iter__(self) -> Iterator[Problem]:
-        for problem, content, line in self._good_rows(self.report.rows, ReadReport()):
-            if self._first[content] == line and content not in self._conflicts and content not in self._contaminated:
-                yield problem
+        for _, row in self._rows(self._kept):
+            yield make_problem(row, self.settings, self.checker.columns)
+
+    def _rows(self, wanted: Sequence[int]) -> Iterator[tuple[int, Row]]:
+        """The rows that are wanted, with their numbers from 0; none behind the end of `wanted`."""
+        s = self.settings
+        rows = read_rows(s.path, subset=s.subset, split=s.split)
+        return ((number, row) for number, row in enumerate(itertools.islice(rows, len(wanted))) if wanted[number])
 
     def _scan(self) -> None:
-        answers: dict[int, int] = {}
-        owners: dict[str, int] = {}
-        disputed = set()
-        limit, find_overlap = self.settings.limit, self._overlaps()
-        for problem, content, line in self._good_rows(None, self.report):
-            answer = _fingerprint(problem.answer)
-            if content not in self._first:
-                if self.settings.id is not None:
-                    self._own_id(owners, problem, line)
-                self._first[content], answers[content] = line, answer
-                if why := find_overlap(problem):
-                    self._contaminated.add(content)
-                    self.report.contaminated.append(f"{problem.source}: {why}")
-            elif answers[content] == answer:
-                self.report.duplicates += 1
-            else:
-                disputed.add(content)
-            if limit is not None and len(self._first) - len(self._contaminated) >= limit:
-                break
-        if disputed:
-            for problem, content, _ in self._good_rows(self.report.rows, ReadReport()):
-                if content in disputed:
-                    told = self._conflicts.setdefault(content, [])
-                    if not told or _fingerprint(problem.answer) != answers[content]:
-                        told.append(f"{problem.source} says {problem.answer!r}")
+        s, report = self.settings, self.report
+        find_overlap = self._overlaps()
+        kept = 0
+        with Seen() as seen:
+            for number, row in enumerate(read_rows(s.path, subset=s.subset, split=s.split)):
+                report.rows += 1
+                self._kept.append(0)
+                problem = self._read(row)
+                if problem is None:
+                    continue
+                content = content_of(problem, s)
+                known = seen.add(content, _fingerprint(problem.answer))
+                if known == "same":
+                    report.duplicates += 1
+                elif known is None:
+                    if s.id is not None and (line := seen.own(problem.id, row.line)) != row.line:
+                        told = f"id {problem.id!r} stands at {row.file}:{line} with another question"
+                        raise DataError(row.file, told, line=row.line, field=s.id)
+                    if why := find_overlap(problem):
+                        report.contaminated.append(f"{problem.source}: {why}")
+                        continue
+                    self._kept[number] = 1
+                    kept += 1
+                    if s.limit is not None and kept >= s.limit:
+                        break
+            if seen.disputed:
+                self._leave_out(seen)
+
+    def _leave_out(self, seen: Seen) -> None:
+        """Leave out the questions that stand there with different gold answers, and say where."""
+        told: dict[int, list[str]] = {}
+        for number, row in self._rows(bytes(b"\1" * len(self._kept))):
+            problem = self._read(row, again=True)
+            if problem is None or (content := content_of(problem, self.settings)) not in seen.disputed:
+                continue
+            self._kept[number] = 0
+            places = told.setdefault(content, [])
+            if not places or _fingerprint(problem.answer) != seen.disputed[content]:
+                places.append(f"{problem.source} says {problem.answer!r}")
+        self.report.conflicting = ["; ".join(places) for places in told.values()]
+
+    def _read(self, row: Row, *, again: bool = False) -> Problem | None:
+        """The problem of a row; None for a bad one that is left out, which is reported once."""
+        s = self.settings
+        try:
+            problem = make_problem(row, s, self.checker.columns)
+            if problem.answer is not None and (error := self.checker.gold_error(problem)):
+                raise DataError(row.file, error, line=row.line, field=s.answer)
+        except DataError as error:
+            if s.on_bad_row == "error":
+                raise
+            if not again:
+                self.report.bad_rows.append(str(error))
+            return None
+        return problem
 
     def _overlaps(self) -> Callable[[Problem], str | None]:
         """Says what a problem shares with the evaluation files, if anything."""
@@ -152,28 +186,12 @@ class ProblemSource:
 
         return find
 
-    def _own_id(self, owners: dict[str, int], problem: Problem, line: int) -> None:
-        known = owners.setdefault(problem.id, line)
-        if known != line:
-            file = problem.source.rpartition(":")[0]
-            told = f"id {problem.id!r} stands at {file}:{known} with another question"
-            raise DataError(file, told, line=line, field=self.settings.id)
 
-    def _good_rows(self, stop: int | None, report: ReadReport) -> Iterator[tuple[Problem, int, int]]:
-        """(problem, hash of its content, line) of the first `stop` rows, the bad ones left out and reported."""
-        s = self.settings
-        for row in itertools.islice(read_rows(s.path, subset=s.subset, split=s.split), stop):
-            report.rows += 1
-            try:
-                problem = make_problem(row, s, self.checker.columns)
-                if problem.answer is not None and (error := self.checker.gold_error(problem)):
-                    raise DataError(row.file, error, line=row.line, field=s.answer)
-            except DataError as error:
-                if s.on_bad_row == "error":
-                    raise
-                report.bad_rows.append(str(error))
-            else:
-                yield problem, int(content_id(problem.question, problem.system, problem.extras), 16), row.line
+def content_of(problem: Problem, settings: ProblemSettings) -> int:
+    """64 bits of what makes two rows the same problem."""
+    if settings.id is None:
+        return int(problem.id, 16)
+    return int(content_id(problem.question, problem.system, problem.extras), 16)
 
 
 def read_problems(settings: ProblemSettings, checker: Checker) -> tuple[list[Problem], ReadReport]:

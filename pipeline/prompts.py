@@ -9,6 +9,7 @@ from pathlib import Path
 from jinja2 import StrictUndefined, TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from pipeline.data_folders import is_inside
 from pipeline.errors import ConfigError
 from pipeline.settings import nearest
 from pipeline.types import Problem, content_id
@@ -29,6 +30,10 @@ class Prompt:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if path.parent != SHIPPED and not is_inside(path.parent, path):
+            raise ConfigError(
+                f"prompt {path}: is a link that leads out of its folder; what is there would be sent away"
+            )
         try:
             source = path.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:

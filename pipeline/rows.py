@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from pipeline.data_folders import load_folder
 from pipeline.errors import DataError
 from pipeline.settings import nearest
 
@@ -61,7 +63,7 @@ def _read_jsonl(path: Path) -> Iterator[Row]:
 def _parse_line(path: Path, number: int, line: str) -> Row:
     try:
         values = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return Row(str(path), number, {}, f"malformed JSON: {error}")
     if not isinstance(values, dict):
         return Row(str(path), number, {}, f"a row must be a JSON object, not {type(values).__name__}")
@@ -85,32 +87,61 @@ def _read_csv(path: Path) -> Iterator[Row]:
 
 
 def _read_parquet(path: Path) -> Iterator[Row]:
-    import pyarrow
     import pyarrow.parquet
 
+    with reading_parquet(path), pyarrow.parquet.ParquetFile(path) as file:
+        refuse_pickles(path, file.schema_arrow)
+        number = 0
+        for batch in file.iter_batches():
+            for values in batch.to_pylist():
+                number += 1
+                yield Row(str(path), number, values)
+
+
+def refuse_pickles(path: Path, schema: Any) -> None:
+    """Raises DataError for a Parquet file with pickled cells, which reading runs once Ray is imported."""
+    for field in schema:
+        if _is_pickled(field.type):
+            raise DataError(path, "holds pickled objects, which are code; save plain values", field=field.name)
+
+
+def _is_pickled(kind: Any) -> bool:
+    import pyarrow
+
+    if isinstance(kind, pyarrow.BaseExtensionType):
+        return str(kind.extension_name).startswith("ray.") or _is_pickled(kind.storage_type)
+    if pyarrow.types.is_dictionary(kind):
+        return _is_pickled(kind.value_type)
+    return any(_is_pickled(kind.field(number).type) for number in range(kind.num_fields))
+
+
+@contextmanager
+def reading_parquet(path: Path) -> Iterator[None]:
+    """A DataError in place of what Arrow raises for a broken file: at its opening, in a page, in a text."""
+    import pyarrow
+
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            number = 0
-            for batch in file.iter_batches():
-                for values in batch.to_pylist():
-                    number += 1
-                    yield Row(str(path), number, values)
-    except pyarrow.ArrowInvalid as error:
-        raise DataError(path, f"is not a Parquet file: {error}") from error
+        yield
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        told = " ".join(str(error).split())
+        raise DataError(path, f"is not a Parquet file that can be read: {told}") from error
 
 
 def _read_dataset(source: str, subset: str | None, split: str) -> Iterator[Row]:
     import datasets
 
+    folder = Path(source)
     try:
-        if Path(source).is_dir() and (Path(source) / "state.json").exists():
-            rows = datasets.load_from_disk(source)
-        elif Path(source).is_dir() and (Path(source) / "dataset_dict.json").exists():
-            rows = datasets.load_from_disk(source)[split]
-        else:
-            rows = datasets.load_dataset(source, subset, split=split)
-    except (ValueError, KeyError, OSError, ConnectionError) as error:
-        raise DataError(source, f"is neither a file nor a data set that can be loaded: {error}") from error
+        rows = (
+            load_folder(folder, subset, split)
+            if folder.is_dir()
+            else datasets.load_dataset(source, subset, split=split)
+        )
+    except DataError:
+        raise
+    except Exception as error:  # whatever is wrong with a folder of somebody's, or with a hub
+        told = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(source, f"is neither a file nor a data set that can be loaded: {told}") from error
     for number, values in enumerate(rows, start=1):
         yield Row(f"{source}[{split}]", number, values)
 

@@ -9,8 +9,8 @@ from pipeline.config import SampleSettings
 from pipeline.engines.base import Engine, Request, finish_all
 from pipeline.errors import RequestFailed
 from pipeline.grade import try_grade
+from pipeline.journal import Journal
 from pipeline.prompts import Prompt
-from pipeline.store import Journal
 from pipeline.types import Attempt, Completion, Message, Problem, content_id
 
 
@@ -61,7 +61,7 @@ class Sampler:
         results = await self.engine.complete_many(requests)
         calls = (self._grade_all(problem, made) for problem, made in zip(problems, results, strict=True))
         sampled = await finish_all(calls)
-        self.journal.append([attempt for attempts in sampled for attempt in attempts])
+        await self.journal.append([attempt for attempts in sampled for attempt in attempts])
         return sampled
 
     async def _grade_all(self, problem: Problem, made: list[Completion] | Exception) -> list[Attempt]:

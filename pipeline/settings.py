@@ -10,12 +10,16 @@ import difflib
 import importlib
 import pkgutil
 from functools import cache
-from typing import Annotated, Any, Union, get_args
+from typing import Annotated, Any, LiteralString, Union, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline.errors import ConfigError
+from pipeline.unicode import is_unicode
+
+MOST_VALUES, DEEPEST = 100_000, 100
+"""What settings hold at most, values and levels."""
 
 
 def nearest(name: str, valid: list[str]) -> str:
@@ -33,6 +37,38 @@ def refuse_unknown_keys(model: type[BaseModel], data: object) -> object:
                 context = {"key": str(key), "advice": nearest(str(key), list(model.model_fields))}
                 raise PydanticCustomError("unknown_key", "unknown key '{key}'{advice}", context)
     return data
+
+
+def mend_texts(data: object) -> object:
+    """Return `data` with split characters joined: JSON writes an emoji as two escapes, which YAML reads as two halves.
+
+    Raises where half a character is left, which no file can hold; and where there is more than any settings need, as
+    where an alias of YAML stands for itself or for millions of values.
+    """
+    count = 0
+
+    def mend(value: object, path: tuple[object, ...]) -> object:
+        nonlocal count
+        count += 1
+        if count > MOST_VALUES or len(path) > DEEPEST:
+            raise _fault("too_much", path, "holds more than settings do; do aliases stand for themselves?")
+        if isinstance(value, dict):
+            return {mend(key, path): mend(below, (*path, key)) for key, below in value.items()}
+        if isinstance(value, list):
+            return [mend(below, (*path, number)) for number, below in enumerate(value)]
+        if isinstance(value, str) and not is_unicode(value):
+            try:
+                return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+            except UnicodeDecodeError as error:
+                raise _fault("not_unicode", path, "is not valid Unicode text") from error
+        return value
+
+    return mend(data, ())
+
+
+def _fault(kind: LiteralString, path: tuple[object, ...], told: str) -> PydanticCustomError:
+    place = ascii(".".join(map(str, path[:8])))[1:-1]
+    return PydanticCustomError(kind, "{told}", {"told": f"{place}: {told}" if place else told})
 
 
 class Settings(BaseModel):
@@ -110,6 +146,10 @@ def import_function(path: str) -> Any:
     """Import `package.module:function`. Raises ConfigError naming what is missing."""
     module, _, name = path.partition(":")
     try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"cannot import {path!r} (want package.module:function): {error}") from error
+        function = getattr(importlib.import_module(module), name)
+    except Exception as error:  # a module of the user's may fail in any way
+        told = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"cannot import {path!r} (want package.module:function): {told}") from error
+    if not callable(function):
+        raise ConfigError(f"{path!r} is no function but a {type(function).__name__}")
+    return function

@@ -19,9 +19,9 @@ from pipeline.edits import edit_ratio
 from pipeline.engines.base import Engine
 from pipeline.errors import RequestFailed
 from pipeline.grade import called, try_grade
+from pipeline.journal import Journal
 from pipeline.pair import pass_rate
 from pipeline.prompts import Prompt
-from pipeline.store import Journal
 from pipeline.types import Attempt, Grade, Message, Pair, Problem, Record, SamplingParams, content_id
 
 
@@ -156,7 +156,7 @@ class Reviser:
             grade=grade,
             failure=failed,
         )
-        self.journal.append([tried])
+        await self.journal.append([tried])
         if completion is None or grade is None or grade.verdict != "wrong":
             return None
         text = clean(completion.text, self.settings.cleanups).strip()

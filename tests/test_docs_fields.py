@@ -86,13 +86,13 @@ def test_every_file_is_told_of() -> None:
 
 
 def test_the_columns_of_the_data_set_are_those_that_are_written(tmp_path: Path) -> None:
-    from pipeline.selecting import Placed
+    from pipeline.placed import Placed
     from pipeline.types import Message
 
     prompt = (Message(role="user", content="Q"),)
     known = dict.fromkeys(("problem_id", "mistake_id", "settings", "answer", "rejected_answer"), "x")
     pair = Pair(id="p", prompt=prompt, rejected="a", chosen="b", **known)
-    export_pairs([(pair, Placed([0], 0.5, None))], tmp_path / "dataset", ExportSettings(), [])
+    export_pairs([(pair, Placed(offsets=(0,), pass_rate=0.5, topic=None))], tmp_path / "dataset", ExportSettings(), [])
     (file,) = (tmp_path / "dataset").glob("*.parquet")
     assert table_under("## dataset/ and control.jsonl") == pyarrow.parquet.read_schema(file).names
 

@@ -36,13 +36,13 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     from errata.ablation_results import RESULT, kept_grids
     from errata.config import load
     from errata.live import Bars
-    from errata.ui import out
+    from errata.ui import out, print_json
 
     settings = vary(load(arguments.config, rest), arguments.vary)
     with Bars() as bars:
         ablation = ablate(settings, bars)
     if arguments.json:
-        print(ablation.model_dump_json(indent=1))
+        print_json(ablation.model_dump_json(indent=1))
         return 0
     print_cells(ablation)
     print_effects(ablation)

@@ -42,8 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     from errata.audit_tables import print_audit
     from errata.live import Bars
+    from errata.ui import print_json, print_plain
     from pipeline.auditing import audit_files, control_of
-    from pipeline.store import write_file
+    from pipeline.files import write_file
 
     source = locate(arguments.dataset)
     run_folder = source if isinstance(source, Path) and (source / "dataset").is_dir() else None
@@ -62,11 +63,11 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     if out is not None:
         write_file(out, text + "\n")
     if arguments.json:
-        print(text)
+        print_json(text)
     else:
         print_audit(found)
         if out is not None:
-            print(f"Written: {out}")
+            print_plain(f"Written: {out}")
     clean = found.verdict == "clean" and not any(leak.finding.action == "drop" for leak in found.leaks)
     return NOT_CLEAN if arguments.require_clean and not clean else 0
 

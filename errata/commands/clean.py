@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     from errata.audit_tables import print_cleaned
+    from errata.ui import print_json, print_plain
     from pipeline.errors import ConfigError
 
     config = find_config(arguments.dataset, arguments.config)
@@ -54,10 +55,10 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
 
         write_audit_page(arguments.html, after, title=str(arguments.dataset), cleaned=cleaned, before=before)
     if arguments.json:
-        print(cleaned.model_dump_json(indent=1))
+        print_json(cleaned.model_dump_json(indent=1))
     else:
         print_cleaned(cleaned, before, after)
-        print(f"Folder: {arguments.out}; what was changed stands in changes.jsonl")
+        print_plain(f"Folder: {arguments.out}; what was changed stands in changes.jsonl")
     return NOT_CLEAN if arguments.require_passed and cleaned.certificate.outcome != "passed" else 0
 
 

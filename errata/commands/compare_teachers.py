@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     from errata.config import load
     from errata.live import Bars
-    from errata.ui import out, print_comparison
+    from errata.ui import out, print_comparison, print_json
     from pipeline.compare import compare_teachers
     from pipeline.errors import ConfigError
 
@@ -32,8 +32,8 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     with Bars() as bars:
         comparison = asyncio.run(compare_teachers(settings, arguments.mistakes, bars))
     if arguments.json:
-        print(comparison.model_dump_json(indent=1))
+        print_json(comparison.model_dump_json(indent=1))
     else:
         print_comparison(comparison)
-        out.print(f"Written to {settings.run_dir / 'teachers.json'}")
+        out.print(f"Written to {settings.run_dir / 'teachers.json'}", markup=False)
     return 0

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     from errata.evaluating import add_models, evaluate_run
     from errata.evaluation_tables import print_evaluation, print_rewards
     from errata.live import Bars
-    from errata.ui import out, show_log
+    from errata.ui import out, print_json, show_log
 
     settings = load(arguments.config, rest)
     show_log("errata")
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     if arguments.json:
         rewards = None if evaluated.rewards is None else evaluated.rewards.model_dump(mode="json")
         told = {**evaluated.evaluation.model_dump(mode="json"), "rewards": rewards}
-        print(json.dumps(told, indent=1, ensure_ascii=False))
+        print_json(json.dumps(told, indent=1, ensure_ascii=False))
         return 0
     print_evaluation(evaluated.evaluation)
     if evaluated.rewards is not None:

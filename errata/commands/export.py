@@ -60,14 +60,14 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
 
 
 def tell(exported: Exported, out: Path, url: str | None) -> None:
-    from errata.ui import listed
+    from errata.ui import listed, print_plain
 
-    print(f"read     {listed(exported.pairs)} pairs")
-    print(f"written  {listed(exported.rows)} rows ({exported.kind}, {exported.format}) for {exported.to}")
+    print_plain(f"read     {listed(exported.pairs)} pairs")
+    print_plain(f"written  {listed(exported.rows)} rows ({exported.kind}, {exported.format}) for {exported.to}")
     for reason, count in exported.left_out.items():
-        print(f"left out {count:,} {reason}")
+        print_plain(f"left out {count:,} {reason}")
     if exported.columns_left_out:
-        print(f"without  the columns {', '.join(exported.columns_left_out)}")
-    print(f"Folder: {out}; its README.md says how to read it")
+        print_plain(f"without  the columns {', '.join(exported.columns_left_out)}")
+    print_plain(f"Folder: {out}; its README.md says how to read it")
     if url:
-        print(f"Hub: {url}")
+        print_plain(f"Hub: {url}")

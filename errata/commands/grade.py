@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+    from errata.ui import print_json, print_plain
     from pipeline.budget import BudgetSettings
     from pipeline.components import AnyChecker
     from pipeline.errors import ConfigError, StoppedEarly
@@ -57,10 +58,10 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     columns = Columns(**{column: getattr(arguments, column) for column in names})
     report = asyncio.run(grade_file(arguments.file, arguments.out, columns, checker, prompts, budget))
     if arguments.json:
-        print(report.model_dump_json(exclude_defaults=True))
+        print_json(report.model_dump_json(exclude_defaults=True))
     else:
         print_report(report)
-        print(f"grades: {arguments.out}")
+        print_plain(f"grades: {arguments.out}")
     if report.failed:
         raise StoppedEarly(
             f"{report.failed} of {report.correct + report.wrong + report.unknown} texts were not judged, the first: "

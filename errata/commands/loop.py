@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from errata.records import Loop
-    from pipeline.run import Progress
+    from pipeline.stages import Progress
 
 TAKES_SETTINGS = True
 
@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     from errata.config import load
     from errata.loop import run_loop
+    from errata.ui import print_json
     from pipeline.errors import ConfigError
 
     if arguments.rounds < 1:
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     settings = load(arguments.config, rest)
     loop = run_loop(settings, arguments.rounds, Terminal(quiet=arguments.json))
     if arguments.json:
-        print(loop.model_dump_json(indent=1))
+        print_json(loop.model_dump_json(indent=1))
     else:
         print_loop(loop, settings.run_dir)
     return 0

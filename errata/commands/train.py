@@ -54,4 +54,4 @@ def tell(trained: Trained, what: str, *, as_json: bool) -> None:
         print(json.dumps({**told, "log": trained.log}, indent=1))
     else:
         out.print(f"Trained on {trained.pairs:,} {what} in {trained.steps} steps, {trained.seconds:.0f} s.")
-        out.print(f"Policy: {trained.policy}")
+        out.print(f"Policy: {trained.policy}", markup=False)

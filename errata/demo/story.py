@@ -18,9 +18,9 @@ from errata.demo import world
 from errata.evaluation_tables import print_evaluation, print_rewards
 from errata.live import Bars
 from errata.ui import out, print_summary
+from pipeline.files import write_file
 from pipeline.loading import load_settings, parse_overrides
 from pipeline.shortcuts.records import Audit
-from pipeline.store import write_file
 
 HERE = Path(__file__).parent
 Teacher = Literal["model", "reference"]

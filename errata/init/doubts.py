@@ -10,7 +10,7 @@ from pathlib import Path
 
 from errata.suspects import Suspect, Votes, most_suspect
 from pipeline.grade import TRUNCATED
-from pipeline.store import scan_journal
+from pipeline.journal import scan_journal
 from pipeline.types import Attempt, Correction, Pair
 
 KEPT = 60

@@ -198,9 +198,9 @@ def _holds_options(value: Any) -> bool:
     return isinstance(value, list) and len(value) > 1 and all(isinstance(part, str) for part in value)
 
 
-def has_notes(texts: Iterable[str | None]) -> bool:
+def has_notes(texts: Iterable[object]) -> bool:
     """Whether solutions hold calculator notes, `<<48/2=24>>`."""
-    return any(text is not None and NOTES.search(text) for text in texts)
+    return any(isinstance(text, str) and NOTES.search(text) for text in texts)
 
 
 def main_script(texts: Iterable[str]) -> str:

@@ -10,11 +10,11 @@ from pathlib import Path
 from errata.init.guess import Sample, guess_problems, look
 from pipeline.checkers.base import Checker
 from pipeline.errors import ConfigError, DataError, UsageError
+from pipeline.files import write_file
 from pipeline.measures.folding import fold_question
 from pipeline.measures.held_out import HeldOutSettings, check_held_out, seen
 from pipeline.problems import ProblemSettings, ProblemSource
 from pipeline.rows import Row, column, read_rows
-from pipeline.store import write_file
 from pipeline.types import content_id
 
 SHARE, MOST, FEWEST = 0.1, 500, 20

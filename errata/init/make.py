@@ -17,8 +17,8 @@ from errata.init.plan import Plan
 from errata.init.questions import Asker
 from errata.init.yaml_text import render
 from pipeline.errors import ConfigError, StoppedEarly
+from pipeline.files import write_file
 from pipeline.problems import ProblemSettings
-from pipeline.store import write_file
 
 
 def make(asker: Asker, arguments: argparse.Namespace) -> int:

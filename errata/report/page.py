@@ -21,7 +21,7 @@ from markupsafe import Markup
 from errata.audit_tables import visible
 from errata.report import wording
 from errata.report.tables import Table
-from pipeline.store import write_file
+from pipeline.files import write_file
 
 HERE = Path(__file__).parent
 Figure = Mapping[str, Any]

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from pydantic import ValidationError
 from pydantic_core import from_json
 
 from errata.records import PairCredit
 from errata.report.pairs_data import ShownPair, ShownPairs
 from pipeline.errors import DataError
+from pipeline.journal import parse_record
 from pipeline.types import Attempt, Correction, Finding, Grade, Pair, Record, content_id
 
 R = TypeVar("R", bound=Record)
@@ -148,12 +148,7 @@ class Lines(Generic[R]):
         """The record of the line at `offset`. Raises DataError."""
         with self.path.open("rb") as file:
             file.seek(offset)
-            line = file.readline()
-        try:
-            return self.model.model_validate_json(line)
-        except ValidationError as error:
-            told = f"is not a {self.model.__name__} record: {error.errors()[0]['msg']}"
-            raise DataError(self.path, f"the line at byte {offset:,} {told}") from error
+            return parse_record(self.path, self.model, file.readline())
 
 
 def scan(path: Path, *fields: str) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -15,7 +15,17 @@ from errata.report.run_costs import total_cost, total_tokens
 from errata.report.run_doubts import contamination
 from errata.report.run_flow import Node, trace_flow
 from errata.report.run_journals import Doubts, read_doubts
-from errata.report.run_reading import RunFiles, is_ablation, is_loop, is_run, read_ablation, read_loop, read_run, refuse
+from errata.report.run_reading import (
+    RunFiles,
+    below,
+    is_ablation,
+    is_loop,
+    is_run,
+    read_ablation,
+    read_loop,
+    read_run,
+    refuse,
+)
 from errata.report.run_texts import Texts, read_texts
 from errata.report.run_training import finite_log
 
@@ -53,7 +63,7 @@ def read_contents(folder: Path) -> Contents:
     ablation = read_ablation(folder)
     if ablation is None or not ablation.cells:
         return Contents(folder, None, ablation=ablation, cell=folder)
-    cell = folder / rank_cells(ablation)[0].run
+    cell = below(folder / "ablation.json", rank_cells(ablation)[0].run)
     built = is_run(cell.parent)
     run = read_run(cell.parent if built else cell, cell)
     return _with_texts(Contents(folder, run, ablation=ablation, cell=cell, built=built))

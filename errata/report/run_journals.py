@@ -14,7 +14,8 @@ from errata.report.run_reading import RunFiles
 from errata.report.shares import fair
 from errata.suspects import Suspect, Votes, most_suspect
 from pipeline.grade import TRUNCATED
-from pipeline.store import read_lines, scan_journal
+from pipeline.journal import scan_journal
+from pipeline.store import read_lines
 from pipeline.types import Attempt, Correction, Pair
 
 MOST = 500

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 import yaml
@@ -120,10 +120,21 @@ def read_loop(folder: Path) -> Loop:
     loop = read_record(file, Loop, "errata loop")
     assert loop is not None, "the caller has looked"
     for told in loop.rounds:
-        if not is_run(folder / told.run):
+        if not is_run(below(file, told.run)):
             why = f"names the round {told.run!r}, whose folder is not there; `errata loop` makes it again"
             raise DataError(file, why, field="rounds")
     return loop
+
+
+def below(file: Path, name: str) -> Path:
+    """The folder that a record names, which lies below the record's own. Raises DataError for any other.
+
+    A run may come from somebody else: its page tells of nothing but itself.
+    """
+    path = PurePosixPath(name)
+    if path.is_absolute() or not path.parts or ".." in path.parts or "\0" in name:
+        raise DataError(file, f"names {name!r}, which is no folder below its own; it was not written by Errata")
+    return file.parent / path
 
 
 def read_record(file: Path, model: type[M], command: str) -> M | None:
@@ -145,7 +156,7 @@ def read_settings(file: Path) -> dict[str, Any]:
         return {}
     try:
         told = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         first = str(error).partition("\n")[0]
         raise DataError(file, f"is no YAML ({first}); `errata build` writes it anew") from error
     if not isinstance(told, dict):

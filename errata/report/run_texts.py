@@ -15,7 +15,7 @@ from errata.report.page import Section
 from errata.report.run_grid import Grid, absent, fill
 from errata.report.run_reading import RunFiles
 from errata.report.run_wording import count, number
-from pipeline.auditing import CONTROL
+from pipeline.control import CONTROL
 from pipeline.filtering import whole
 from pipeline.preferences import Preference, open_preferences
 

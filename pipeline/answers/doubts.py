@@ -66,5 +66,6 @@ def may_be_misread(text: str, form: str, gold: str) -> bool:
 def is_restricted(statement: str, form: str) -> bool:
     """Whether a statement goes on after the form with a restriction of it."""
     end = form.rstrip(" $.")[-12:]
-    rest = HARMLESS.sub("", without_asides(statement.rpartition(end)[2]))
-    return bool(end in statement and RESTRICTION.search(rest))
+    if not end or end not in statement:
+        return False
+    return bool(RESTRICTION.search(HARMLESS.sub("", without_asides(statement.rpartition(end)[2]))))

@@ -103,12 +103,15 @@ def _compare(found: Claim, gold: set[str]) -> Grade:
 
 
 def read_gold(answer: str, options: Sequence[str]) -> set[str]:
-    """The gold letters; empty where the answer is neither letters nor the text of one option."""
+    """The gold letters; empty where the answer is neither letters nor the text of one option.
+
+    Several letters may be an option's text: `A and C` where the options are statements about statements.
+    """
     reader = reader_of(tuple(options))
+    same = reader.same_text(answer)
     plain = clean(answer).strip(" .,;:!?\"'()[]{}。、")
     if re.fullmatch(r"[A-Ja-j](?:[\s,;、&]{0,4}(?:and\s)?[A-Ja-j]){0,9}", plain):
         letters = set(re.findall(r"[A-J]", re.sub("and", " ", plain).upper()))
-        if letters <= set(reader.letters):
+        if letters <= set(reader.letters) and (len(letters) == 1 or len(same) != 1):
             return letters
-    same = reader.same_text(answer)
     return set(same) if len(same) == 1 else set()

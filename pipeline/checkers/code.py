@@ -138,7 +138,8 @@ class Code(Checker):
         async with self._slots:
             outcome = await run(python_command(exam.__file__), input=given, limits=self.limits, show=show)
         verdict, reason = judge(outcome, self.limits, found)
-        return Grade(verdict=verdict, extracted=found.code[:KEPT], reason=" ".join(reason.split())[:400])
+        told = " ".join(reason.encode(errors="replace").decode().split())  # the code chose the words
+        return Grade(verdict=verdict, extracted=found.code[:KEPT], reason=told[:400])
 
 
 def judge(outcome: Outcome, limits: Limits, found: Found) -> tuple[Verdict, str]:

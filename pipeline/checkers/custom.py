@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from pipeline.checkers.base import Checker, CheckerSettings
 from pipeline.settings import import_function
 from pipeline.types import Grade, Problem
+from pipeline.unicode import is_unicode
 
 Verdict = Grade | bool | None
 Function = Callable[[Problem, str], Verdict | Awaitable[Verdict]]
@@ -45,14 +46,17 @@ class Custom(Checker):
             made = self.function(problem, text)
             verdict = await made if inspect.isawaitable(made) else made
         except Exception as error:  # recorded with its reason; hostile text must not end the run
-            reason = f"{self.name} raised {type(error).__name__}: {error}"[:200]
+            reason = f"{self.name} raised {type(error).__name__}: {error}"[:200].encode(errors="replace").decode()
             return Grade(verdict="unknown", extracted=None, reason=reason)
         if isinstance(verdict, Grade):
-            return verdict
+            if is_unicode(f"{verdict.reason}{verdict.extracted}"):
+                return verdict
+            reason = f"{self.name} returned a Grade whose texts are not valid Unicode"
+            return Grade(verdict="unknown", extracted=None, reason=reason)
         if verdict is None or isinstance(verdict, bool):
             word: Literal["correct", "wrong", "unknown"] = (
                 "unknown" if verdict is None else "correct" if verdict else "wrong"
             )
             return Grade(verdict=word, extracted=None, reason=f"{self.name} returned {verdict}")
-        reason = f"{self.name} returned {verdict!r}, which is no Grade, True, False or None"[:200]
+        reason = f"{self.name} returned {verdict!a}, which is no Grade, True, False or None"[:200]
         return Grade(verdict="unknown", extracted=None, reason=reason)

@@ -125,6 +125,8 @@ class Math(Checker):
         return grades[-1]
 
     async def _grade(self, problem: Problem, statement: Statement) -> Grade:
+        if not statement.forms:
+            return Grade(verdict="unknown", extracted=None, reason="the answer is empty")
         try:
             with LOCK:
                 result = self._compare(problem, statement)

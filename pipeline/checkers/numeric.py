@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from pydantic import Field
+
 from pipeline.answers.doubts import CHANGING
 from pipeline.answers.numerals import HAN, HAN_RUN, HAN_SCALES, LONGEST, read_numeral
 from pipeline.answers.numerals import SCALES as ENGLISH_SCALES
@@ -22,6 +24,7 @@ from pipeline.types import Grade, Problem
 SCALES = ENGLISH_SCALES | {"百": 10**2, "千": 10**3} | HAN_SCALES
 LONGEST_TEXT = 400
 """Characters beyond which a final answer is no number."""
+TOLERANCE = 1e-6
 CURRENCY = "$€£¥￥₹"
 CONVERSIONS = tuple(map(Fraction, (7, 12, 24, 60, 100, 1000, 3600)))
 """Factors between common units; a number that is off by one of them may be in another unit that is not told."""
@@ -113,8 +116,8 @@ class Settings(AnswerSettings):
     """Reads the marked final answer as a number."""
 
     checker: Literal["numeric"] = "numeric"
-    tolerance: float = 1e-6
-    """Relative difference up to which two numbers are the same; whole numbers are compared exactly unless it is set."""
+    tolerance: float | None = Field(default=None, ge=0, lt=1)
+    """Relative difference up to which two numbers are the same; by default 1e-6, and whole numbers exactly."""
 
     def create(self) -> Checker:
         return Numeric(self)
@@ -179,6 +182,7 @@ class Numeric(Checker):
         return self._same(a.value, b.value)
 
     def _same(self, a: Fraction, b: Fraction) -> bool:
-        if a.denominator == b.denominator == 1 and "tolerance" not in self.settings.model_fields_set:
+        tolerance = self.settings.tolerance
+        if tolerance is None and a.denominator == b.denominator == 1:
             return a == b
-        return abs(a - b) <= Fraction(self.settings.tolerance) * max(abs(a), abs(b))
+        return abs(a - b) <= Fraction(TOLERANCE if tolerance is None else tolerance) * max(abs(a), abs(b))

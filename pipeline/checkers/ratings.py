@@ -18,6 +18,7 @@ from pipeline.identity import file_hash
 from pipeline.prompts import Prompts
 from pipeline.rows import Row, column, read_rows
 from pipeline.types import Grade, Problem, content_id
+from pipeline.unicode import is_unicode
 
 
 class Settings(CheckerSettings):
@@ -63,7 +64,7 @@ class Ratings(Checker):
                 found[_key(self._text(row, settings.question), self._text(row, settings.response))].append(score)
         if not found:
             raise DataError(settings.path, "holds no rating", field=settings.score)
-        self.means = {key: (sum(scores) / len(scores), len(scores)) for key, scores in found.items()}
+        self.means = {key: (sum(s / len(scores) for s in scores), len(scores)) for key, scores in found.items()}
 
     def _score(self, row: Row) -> float | None:
         value = column(row, self.settings.score)
@@ -81,8 +82,8 @@ class Ratings(Checker):
 
     def _text(self, row: Row, name: str) -> str:
         value = column(row, name)
-        if not isinstance(value, str):
-            raise DataError(row.file, f"must be a text, not {value!r}"[:200], line=row.line, field=name)
+        if not isinstance(value, str) or not is_unicode(value):
+            raise DataError(row.file, f"must be a text, not {value!a}"[:200], line=row.line, field=name)
         return value
 
     def gold_error(self, problem: Problem) -> str | None:

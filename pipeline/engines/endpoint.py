@@ -28,13 +28,10 @@ from pipeline.serving.client import Client
 from pipeline.serving.failures import Refused
 from pipeline.serving.pace import Pace, RateCap
 from pipeline.serving.replies import Reasoning, read_reply
+from pipeline.serving.secrets import SECRET_NAME, note_secrets, secret_field
 from pipeline.types import Completion, Message, SamplingParams, Usage, content_id
 
 log = logging.getLogger(__name__)
-SECRET_NAME = re.compile(
-    r"(^|[_-])(api)?(key|token|auth|authorization|secret|cookie|passwd|password)s?($|[_-])", re.IGNORECASE
-)
-"""Names of headers and variables whose values have no place in a file."""
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -60,7 +57,14 @@ class Limits(EngineSettings):
     reasoning: Reasoning = "apart"
     """`apart`: `reasoning_content` and `<think>…</think>` are recorded beside the answer; `keep`: inside it."""
     extra_body: dict[str, JsonValue] = {}
-    """Further fields of the request's body, for what a server takes beyond the standard."""
+    """Further fields of the request's body, for what a server takes beyond the standard; no secrets."""
+
+    @field_validator("extra_body")
+    @classmethod
+    def _no_secret_fields(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        if (name := secret_field(value)) is not None:
+            raise ValueError(f"{name} looks like a secret: send it as a header, its variable named in headers_env")
+        return value
 
 
 class Settings(Limits):
@@ -102,8 +106,10 @@ class Settings(Limits):
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be an address such as https://host/v1")
-        if parts.username or parts.password or parts.query:
+        if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("must hold no key, user name or query; name the key's variable in api_key_env")
+        if not (value.isascii() and value.isprintable()) or " " in value:
+            raise ValueError("must hold nothing but printable ASCII characters, and no space")
         return value
 
     @field_validator("headers")
@@ -146,6 +152,7 @@ class Settings(Limits):
     def secrets(self) -> dict[str, str]:
         """Values of the variables named in `api_key_env` and `headers_env`. Raises ConfigError naming one to set."""
         names = [*([self.api_key_env] if self.api_key_env else []), *self.headers_env.values()]
+        note_secrets(names)
         for name in names:
             if not os.environ.get(name):
                 raise ConfigError(f"endpoint {self.base_url}: set the environment variable {name} to its key")
@@ -292,6 +299,8 @@ class Endpoint(Engine):
         self.meter.limit = int(self.pace.limit)
         try:
             written = read_reply(await self.client.send("POST", "/chat/completions", body), self.settings.reasoning)
+            if any(self.client.quotes_secret(text.text, text.reasoning) for text in written):
+                raise MalformedReply("the server's reply quotes a key", _paid(written))
         except MalformedReply as error:
             self.on_waste(error.usage)
             raise self.client.scrub(error) from None
@@ -353,3 +362,7 @@ class Endpoint(Engine):
             schema = {"name": "reply", "strict": True, "schema": json.loads(params.json_schema)}
             sent["response_format"] = {"type": "json_schema", "json_schema": schema}
         return {"model": s.model, "messages": turns, **sent, **s.extra_body}
+
+
+def _paid(written: Sequence[Completion]) -> Usage:
+    return sum((text.usage for text in written), Usage())

@@ -79,7 +79,7 @@ class Pool(Engine):
         request = Request(messages=tuple(messages), params=params, n=n, offset=offset)
         made: dict[int, Completion] = {}
         for member in self.members:  # whoever wrote it in an earlier run
-            found = member.look_up(request)
+            found = await member.look_up(request)
             member.meter.from_cache += len(found.keys() - made.keys())
             made = found | made
         refusals: dict[int, RequestFailed] = {}

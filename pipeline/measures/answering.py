@@ -8,14 +8,15 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from pipeline.bounded import cut_groups
 from pipeline.checkers.base import Checker
 from pipeline.engines.base import Engine, Request, finish_all
 from pipeline.errors import DataError, RequestFailed
 from pipeline.grade import TRUNCATED, try_grade
 from pipeline.measures.records import AnswerRow
 from pipeline.prompts import Prompt
-from pipeline.run import QUIET, Progress, cut_groups
 from pipeline.sample import make_conversation
+from pipeline.stages import QUIET, Progress
 from pipeline.types import Completion, Grade, Message, Problem, SamplingParams, Verdict
 
 Outcome = list[Completion] | Exception

@@ -48,8 +48,9 @@ class Settings(TeacherRung):
 
     @model_validator(mode="after")
     def _somebody_locates(self) -> Settings:
-        if inert := {"answer_format", "language"} & self.model_fields_set:
-            raise ValueError(f"{min(inert)}: has no meaning here, the student writes the text")
+        for name in ("answer_format", "language"):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name}: has no meaning here, the student writes the text")
         if not self.locate:
             raise ValueError("locate: name recompute, teacher or both")
         if "teacher" in self.locate and self.teacher is None:

@@ -41,6 +41,11 @@ class SelectSettings(Settings):
     """Which pairs stay where not all may: those of problems solved about half of the time (`middle`), those of the
     problems solved least (`hardest`), or `any`, drawn by their ids."""
 
+    @property
+    def selects(self) -> bool:
+        """Whether any rule is set."""
+        return self != SelectSettings(topic=self.topic, prefer=self.prefer)
+
     @model_validator(mode="after")
     def _topic_is_named(self) -> SelectSettings:
         if self.max_topic_share is not None and self.topic is None:

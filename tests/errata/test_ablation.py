@@ -318,7 +318,7 @@ def test_an_interrupted_grid_goes_on_and_a_finished_one_asks_nothing(tmp_path: P
 
 def count_texts(runs: Path) -> int:
     with sqlite3.connect(runs / "completions.sqlite") as db:
-        (count,) = db.execute("SELECT count(*) FROM completions").fetchone()
+        (count,) = db.execute("SELECT count(*) FROM texts").fetchone()
     return int(count)
 
 

@@ -20,7 +20,7 @@ from errata.demo import story
 from errata.records import Ablation, Cell
 from pipeline.errors import ConfigError, DataError
 from pipeline.measures.records import Estimate
-from pipeline.run import Progress
+from pipeline.stages import Progress
 
 BETAS = {"train.beta": [0.05, 0.3]}
 

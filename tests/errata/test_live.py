@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from errata import live
 from pipeline.meter import Meter
-from pipeline.store import OrderedLines
-from pipeline.summary import Tally
+from pipeline.tally import Tally
 from pipeline.types import Usage
 
 
@@ -21,16 +19,15 @@ def draw(bars: live.Bars) -> str:
     return console.export_text()
 
 
-def test_counts_and_engines_are_drawn_as_they_stand(tmp_path: Path) -> None:
-    with OrderedLines(tmp_path / "unknown.jsonl") as lines:
-        tally, meter = Tally(lines, lines), Meter(requests=7, retries=2, in_flight=3, limit=64, answered=4, seconds=1.0)
-        bars = live.Bars()
-        bars("problems", 1, 4)
-        bars.watch(tally, {"student": meter, "big": Meter()})
-        tally.verdicts.update(correct=3, wrong=5)
-        tally.kept = 2
-        meter.count(Usage(prompt_tokens=10, completion_tokens=1000), 0.25)
-        shown = draw(bars)
+def test_counts_and_engines_are_drawn_as_they_stand() -> None:
+    tally, meter = Tally(), Meter(requests=7, retries=2, in_flight=3, limit=64, answered=4, seconds=1.0)
+    bars = live.Bars()
+    bars("problems", 1, 4)
+    bars.watch(tally, {"student": meter, "big": Meter()})
+    tally.verdicts.update(correct=3, wrong=5)
+    tally.kept = 2
+    meter.count(Usage(prompt_tokens=10, completion_tokens=1000), 0.25)
+    shown = draw(bars)
     assert "problems" in shown
     assert "1/4" in shown
     assert "attempts 8 (correct 3 · wrong 5)" in shown
@@ -52,10 +49,10 @@ def test_the_rate_is_that_of_the_last_seconds(monkeypatch: pytest.MonkeyPatch) -
     assert latest == pytest.approx(7.0)
 
 
-def test_without_a_terminal_a_line_is_printed_from_time_to_time(monkeypatch, capsys, tmp_path: Path) -> None:
+def test_without_a_terminal_a_line_is_printed_from_time_to_time(monkeypatch, capsys) -> None:
     monkeypatch.setattr(live, "PLAIN_EVERY", 0.0)
     monkeypatch.setattr(live, "err", Console(stderr=True, force_terminal=False))
-    with OrderedLines(tmp_path / "unknown.jsonl") as lines, live.Bars() as bars:
-        bars.watch(Tally(lines, lines), {})
+    with live.Bars() as bars:
+        bars.watch(Tally(), {})
         bars("problems", 3, 4)
     assert "problems 3/4; attempts 0 (none yet)" in capsys.readouterr().err

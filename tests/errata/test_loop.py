@@ -21,7 +21,7 @@ from errata.config import load
 from errata.demo import story
 from errata.loop import run_loop
 from errata.records import Loop
-from pipeline.run import Progress
+from pipeline.stages import Progress
 
 ABLE = 1.0
 """Greedy accuracy of the student before its misconceptions were planted (errata/demo/student/training.json)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -117,7 +118,12 @@ def test_the_budget_is_that_of_all_rounds_together(tmp_path: Path, student_dir: 
     settings = make_settings(tmp_path, student_dir, budget={"max_cost": 1.0, "max_tokens": 1000})
     cache = CompletionCache(tmp_path / "completions.sqlite")
     for number, cost in ((1, 0.3), (2, 0.5)):
-        cache.put([], Paid(name_of(settings, number), "teacher", 1, 100, 50, cost, True))
+        cost_of = Paid(name_of(settings, number), "teacher", 1, 100, 50, cost, True)
+
+        async def put(paid: Paid = cost_of) -> None:
+            await cache.put([], paid)
+
+        asyncio.run(put())
     cache.close()
     names = [name_of(settings, number) for number in (1, 2)]
     assert paid(settings, names) == (0.8, 300)

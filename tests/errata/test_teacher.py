@@ -16,7 +16,8 @@ from pipeline.engines.vllm import Settings as Served
 from pipeline.evaluate import evaluate
 from pipeline.loading import load_settings
 from pipeline.replies import read_reply, reply_schema
-from pipeline.run import QUIET, build
+from pipeline.run import build
+from pipeline.stages import QUIET
 from pipeline.summary import Summary
 from pipeline.types import Message, SamplingParams
 

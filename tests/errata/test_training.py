@@ -14,6 +14,7 @@ import yaml
 from safetensors.torch import load_file
 
 from errata.cli import main
+from errata.config import TrainSettings
 from errata.demo import story
 
 
@@ -154,3 +155,9 @@ def test_the_guard_ends_with_3_and_the_same_command_goes_on(config: Path, capsys
     assert main(["train", str(config), *options]) == 3
     assert "guard_chosen_drop" in capsys.readouterr().err
     assert list((config.parent / "demo" / "checkpoints").rglob("trainer_state.json"))
+
+
+def test_a_token_among_the_arguments_is_refused_since_settings_are_written_down() -> None:
+    with pytest.raises(ValueError, match="hub_token is a secret"):
+        TrainSettings(arguments={"hub_token": "hf_x"})
+    assert TrainSettings(arguments={"average_tokens_across_devices": True}).arguments

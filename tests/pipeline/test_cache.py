@@ -120,7 +120,7 @@ def test_several_processes_write_one_cache(tmp_path: Path) -> None:
     writers = [subprocess.Popen([*command, name], env=environment) for name in ("a", "b", "c")]
     assert [writer.wait(120) for writer in writers] == [0, 0, 0]
     cache = CompletionCache(tmp_path / "cache.sqlite")
-    stored = cache._db.execute("SELECT count(*) FROM completions").fetchone()[0]
+    stored = cache._reader.execute("SELECT count(*) FROM texts").fetchone()[0]
     assert stored == 150 + 3 * 150, "what is equal is there once, what differs is all there"
     for name in ("a", "b", "c"):
         assert cache.spent(name)["student"].completions <= 300

@@ -10,7 +10,7 @@ from datasets import load_dataset
 
 from pipeline.config import ExportSettings
 from pipeline.export import export_pairs, is_validation
-from pipeline.selecting import Placed
+from pipeline.placed import Placed
 from pipeline.types import Finding, Message, Pair
 
 
@@ -30,7 +30,7 @@ def make_pair(problem: int, number: int = 0, **more: Any) -> Pair:
 
 
 def export(tmp_path: Path, pairs: list[Pair], **options: Any) -> Any:
-    place = Placed([], 0.25, "sums")
+    place = Placed(offsets=(), pass_rate=0.25, topic="sums")
     export_pairs([(pair, place) for pair in pairs], tmp_path / "dataset", ExportSettings(**options), ["", "A line."])
     return load_dataset(str(tmp_path / "dataset"), cache_dir=str(tmp_path / "cache"))
 

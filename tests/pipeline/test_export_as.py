@@ -120,6 +120,17 @@ def test_what_the_runs_card_says_of_the_pairs_goes_with_them(tmp_path: Path) -> 
     assert "a: b" not in card
 
 
+def test_nothing_in_a_card_of_somebodys_acts_in_the_new_one(tmp_path: Path) -> None:
+    source = write(tmp_path / "in" / "train.jsonl", make_row(1))
+    acts = "<script>x()</script> ![](http://t/x.png) [go](javascript:x()) \x1b[31m"
+    head = "# Preference pairs made by Errata\n\n"
+    (tmp_path / "in" / "README.md").write_bytes(f"{head}Verdict: **marker**.\n---\n{acts}\n".encode() + b"\xff")
+    export_as(source.parent, tmp_path / "out", make_target("jsonl"))
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "Verdict: **marker**." in card
+    assert not any(sign in card.partition("## The pairs")[2] for sign in ("<", "](", "\x1b"))
+
+
 def test_long_texts_make_short_row_groups(tmp_path: Path) -> None:
     import pyarrow.parquet
 

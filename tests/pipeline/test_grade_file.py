@@ -192,3 +192,9 @@ def test_texts_without_ground_truth_are_scored(tmp_path: Path, capsys) -> None:
     assert [(row["verdict"], row.get("score")) for row in told] == [("unknown", 8.0), ("unknown", None)]
     assert told[1]["reason"] == "nobody has rated this text"
     capsys.readouterr()
+
+
+def test_an_id_that_no_grade_can_carry_is_told_with_its_line(tmp_path: Path, capsys) -> None:
+    write_rows(tmp_path, [*make_rows(2), {**make_rows(1)[0], "id": "\ud800"}])
+    assert main(command(tmp_path, checker="numeric")) == 2
+    assert "answers.jsonl:3: field 'id': '\\ud800' is no text or number" in capsys.readouterr().err

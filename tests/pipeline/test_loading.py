@@ -76,6 +76,26 @@ def test_a_mistake_names_file_line_key_and_fix(tmp_path: Path, text: str, told: 
         assert part in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "!!python/object/apply:os.system ['touch MARK']",
+        "!!python/name:os.system",
+        "2024-13-45",
+        "9" * 10_000,
+        "[" * 20_000,
+        "!!binary x",
+    ],
+)
+def test_yaml_that_is_no_plain_value_is_an_error_and_runs_nothing(tmp_path: Path, value: str) -> None:
+    mark = tmp_path / "owned"
+    with pytest.raises(ConfigError):
+        load_settings(write(tmp_path, f"{GOOD}extra: {value.replace('MARK', str(mark))}\n"))
+    with pytest.raises(ConfigError):
+        load_settings(write(tmp_path, GOOD), parse_overrides(["--extra", value.replace("MARK", str(mark))]))
+    assert not mark.exists()
+
+
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     text = GOOD.replace("  n: 2", "  n: 0") + "concurrency: 0\nchecker: {checker: numeric, tolerance: x}\n"
     with pytest.raises(ConfigError) as caught:

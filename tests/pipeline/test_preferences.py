@@ -18,8 +18,8 @@ from pipeline.config import ExportSettings
 from pipeline.errors import ConfigError, DataError
 from pipeline.export import COLUMNS as EXPORTED
 from pipeline.export import OF_PROBLEM, export_pairs
+from pipeline.placed import Placed
 from pipeline.preferences import COLUMNS, Preferences, open_preferences
-from pipeline.selecting import Placed
 from pipeline.types import Message, Pair
 
 
@@ -49,7 +49,7 @@ def test_a_runs_own_data_set_is_read_whole_and_its_text_form_is_ours(tmp_path: P
     fixed = {"settings": "s", "prompt": prompt, "mistake_id": "m", "rejected": "r", "answer": "1"}
     fixed |= {"rejected_answer": None, "rung": "reference", "gold_visible": True, "edit_ratio": 0.5}
     pairs = [Pair.model_validate({**fixed, "id": str(i), "problem_id": f"p{i}", "chosen": f"c{i}"}) for i in range(40)]
-    placed = [(pair, Placed([], 0.5, None)) for pair in pairs]
+    placed = [(pair, Placed(offsets=(), pass_rate=0.5, topic=None)) for pair in pairs]
     export_pairs(placed, tmp_path / "run" / "dataset", ExportSettings(validation_share=0.3), [])
     preferences, found = read(tmp_path / "run", form)
     assert set(preferences.columns) == {*EXPORTED, *OF_PROBLEM} <= set(COLUMNS)

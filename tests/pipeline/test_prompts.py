@@ -49,3 +49,29 @@ def test_an_unknown_prompt_or_folder_is_named(tmp_path: Path) -> None:
         Prompts().load("studnt")
     with pytest.raises(ConfigError, match="no folder"):
         Prompts(tmp_path / "nowhere")
+
+
+def test_a_link_out_of_the_folder_is_no_prompt_since_what_is_there_would_be_sent_away(tmp_path: Path) -> None:
+    folder = tmp_path / "prompts"
+    folder.mkdir()
+    (tmp_path / "key").write_text("private")
+    (folder / "student.jinja").symlink_to(tmp_path / "key")
+    with pytest.raises(ConfigError, match="is a link that leads out of its folder"):
+        Prompts(folder).load("student")
+    (folder / "data").mkdir()
+    (folder / "data" / "student.jinja").write_text("{{ question }}!")
+    (folder / "student.jinja").unlink()
+    (folder / "student.jinja").symlink_to("data/student.jinja")
+    assert Prompts(folder).load("student").fill(PROBLEM) == f"{PROBLEM.question}!"
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["{{ cycler.__init__.__globals__.os.system('touch MARK') }}", "{% include 'MARK' %}", "{{ lipsum.__globals__ }}"],
+)
+def test_a_template_of_somebodys_stays_in_its_sandbox(tmp_path: Path, source: str) -> None:
+    mark = tmp_path / "owned"
+    (tmp_path / "student.jinja").write_text(source.replace("MARK", str(mark)))
+    with pytest.raises(ConfigError, match=r"student\.jinja"):
+        Prompts(tmp_path).load("student").fill(PROBLEM)
+    assert not mark.exists()

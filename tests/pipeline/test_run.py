@@ -17,7 +17,8 @@ from errata.demo import world
 from pipeline.engines.transformers import Settings as StudentSettings
 from pipeline.errors import DataError, EngineUnusable, StoppedEarly
 from pipeline.loading import load_settings
-from pipeline.run import Progress, build, check_gold
+from pipeline.run import build, check_gold
+from pipeline.stages import Progress
 from pipeline.summary import Summary
 from pipeline.types import Message
 

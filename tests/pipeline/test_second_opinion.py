@@ -15,9 +15,10 @@ from errata.cli import main
 from pipeline.compare import outcome_of
 from pipeline.errors import ConfigError, EngineUnusable, StoppedEarly
 from pipeline.evaluate import evaluate
+from pipeline.journal import scan_journal
 from pipeline.loading import load_settings
-from pipeline.run import Progress, build
-from pipeline.store import scan_journal
+from pipeline.run import build
+from pipeline.stages import Progress
 from pipeline.summary import Summary
 from pipeline.types import Attempt, Correction
 

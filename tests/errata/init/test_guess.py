@@ -182,7 +182,7 @@ def test_patterns_take_hostile_texts_in_good_time(text: str) -> None:
 
 def test_calculator_notes_are_noticed() -> None:
     assert has_notes([None, "48/2 = <<48/2=24>>24"])
-    assert not has_notes(["a < b", None])
+    assert not has_notes(["a < b", None, 3])
 
 
 def test_nested_braces_stay_whole() -> None:

@@ -11,8 +11,8 @@ from errata.records import PairCredit, TextCredit
 from pipeline.config import ExportSettings
 from pipeline.edits import WORDS
 from pipeline.export import export_pairs
-from pipeline.selecting import Placed
-from pipeline.store import write_file
+from pipeline.files import write_file
+from pipeline.placed import Placed
 from pipeline.summary import Summary
 from pipeline.types import Attempt, Completion, Correction, Finding, Grade, Message, Pair, Record, content_id
 
@@ -122,6 +122,6 @@ def make_run(folder: Path, pairs: int, *, lines: int = 28, credited: int = 0, te
     dropped_by = {"uncorrected": pairs // 5, "leak": pairs // 5, "near_duplicate": pairs // 5}
     counts = counts.model_copy(update={"dropped": dropped_by, "kept": pairs - sum(dropped_by.values())})
     write_file(folder / "summary.json", counts.model_dump_json())
-    kept = [(pair, Placed([], 0.5, None)) for number, pair in enumerate(made) if number % 5 > 2]
+    kept = [(pair, Placed(offsets=(), pass_rate=0.5, topic=None)) for number, pair in enumerate(made) if number % 5 > 2]
     export_pairs(kept, folder / "dataset", ExportSettings(validation_share=0.2), ())
     return folder

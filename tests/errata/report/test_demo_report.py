@@ -12,7 +12,8 @@ import pytest
 from errata.demo import story
 from errata.evaluating import evaluate_run
 from errata.training import train
-from pipeline.run import QUIET, build
+from pipeline.run import build
+from pipeline.stages import QUIET
 from tests.errata.report.test_pairs_browser import COUNT, OPENED, choose, open_pair
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,11 +61,17 @@ def test_doubts_say_what_the_attempts_make_of_a_gold_answer(run: Path) -> None:
     assert [kind for kind, _ in doubts.left_out] == ["bad_row", "conflicting"]
 
 
+def read(file: Path) -> list[dict[str, Any]]:
+    """The records of a journal, without their checksums, as a person would change them."""
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name != "crc32"} for line in lines]
+
+
 def test_the_last_record_of_an_id_counts_and_records_of_other_settings_do_not(run: Path, tmp_path: Path) -> None:
     copy_run(run, tmp_path)
     for name in ("pairs", "corrections"):
         file = tmp_path / f"{name}.jsonl"
-        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        lines = read(file)
         stale = [{**line, "id": f"stale {number}", "settings": "old"} for number, line in enumerate(lines)]
         with file.open("a") as out:
             out.writelines(json.dumps(line) + "\n" for line in (*stale, *lines))
@@ -73,7 +80,7 @@ def test_the_last_record_of_an_id_counts_and_records_of_other_settings_do_not(ru
 
 def test_tables_are_bounded_and_every_rule_has_its_share(run: Path, tmp_path: Path) -> None:
     copy_run(run, tmp_path)
-    lines = [json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text().splitlines()]
+    lines = read(tmp_path / "pairs.jsonl")
     repeated = next(line for line in lines if line["findings"] and line["findings"][0]["rule"] == "repeated_mistake")
     many = [{**repeated, "id": f"more {number}"} for number in range(2 * MOST)]
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in (*many, *lines)))
@@ -166,3 +173,26 @@ def test_an_ablation_is_shown_with_its_best_cell_and_that_cells_data(run: Path, 
     alone = read_contents(tmp_path / "given")
     assert alone.run is not None
     assert (alone.run.path, alone.built, alone.texts.lengths) == (given, False, {})
+
+
+@pytest.mark.parametrize("name", ["../run", "round-1/../../run", "{elsewhere}", "", ".", "a\0b"])
+def test_a_page_tells_of_nothing_outside_the_folder_that_it_is_of(run: Path, tmp_path: Path, name: str) -> None:
+    """Records of somebody else's may name any folder of this machine."""
+    copy_run(run, tmp_path / "run")
+    copy_run(run, tmp_path / "loop" / "round-1")
+    named = name.replace("{elsewhere}", str(tmp_path / "run"))
+    (tmp_path / "loop" / "loop.json").write_text(make_loop(make_round(1, 0.5, run=named)).model_dump_json())
+    with pytest.raises(DataError, match="is no folder below its own"):
+        read_contents(tmp_path / "loop")
+    (tmp_path / "grid").mkdir()
+    (tmp_path / "grid" / "ablation.json").write_text(make_ablation(named).model_dump_json())
+    with pytest.raises(DataError, match="is no folder below its own"):
+        read_contents(tmp_path / "grid")
+
+
+@pytest.mark.parametrize("text", ["a: !!python/object/apply:os.system [x]", "[" * 20_000, "a: 2024-13-45", "a: \x1b"])
+def test_settings_of_somebody_elses_are_plain_values_or_an_error(run: Path, tmp_path: Path, text: str) -> None:
+    folder = copy_run(run, tmp_path / "run")
+    (folder / "config.yaml").write_text(text)
+    with pytest.raises(DataError, match="is no YAML"):
+        read_run(folder)

@@ -160,3 +160,10 @@ def test_free_text_answers_are_decided_and_almost_never_falsely() -> None:
         false += verdict not in ("unknown", row["verdict"])
     assert decided >= 0.95 * decidable
     assert false <= 0.005 * len(rows)
+
+
+def test_a_gold_answer_of_several_letters_may_be_the_text_of_an_option() -> None:
+    statements = ("A only", "A and B", "B and C", "none of them")
+    assert grade("The answer is B.", "A and B", statements).verdict == "correct"
+    assert grade("A, C", "A, C", ("London", "Paris", "Rome")).verdict == "correct"
+    assert grade("B", "A, C", ("London", "Paris", "Rome")).verdict == "wrong"

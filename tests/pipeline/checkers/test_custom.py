@@ -25,6 +25,14 @@ def broken(problem, text):
 
 def odd(problem, text):
     return "yes"
+
+def half(problem, text):
+    raise ValueError("\\ud800")
+
+def halves(problem, text):
+    return Grade(verdict="correct", extracted="\\ud800", reason="because")
+
+number = 7
 """
 
 
@@ -56,5 +64,21 @@ def test_what_the_function_raises_or_returns_by_mistake_is_the_reason_of_an_unkn
 
 
 def test_a_function_that_is_not_there_is_told() -> None:
-    with pytest.raises(ConfigError, match="cannot import 'no_such:thing'"):
-        Settings(function="no_such:thing").create()
+    for path in ("no_such:thing", ".no:thing", ":thing", "json:thing", "json"):
+        with pytest.raises(ConfigError, match=f"cannot import '{path}'"):
+            Settings(function=path).create()
+
+
+def test_a_module_that_fails_and_a_number_are_no_functions(module: str, tmp_path: Path) -> None:
+    (tmp_path / "my_broken_checker.py").write_text("1 / 0\n")
+    with pytest.raises(ConfigError, match="ZeroDivisionError"):
+        Settings(function="my_broken_checker:thing").create()
+    with pytest.raises(ConfigError, match="is no function but a int"):
+        Settings(function=f"{module}:number").create()
+
+
+@pytest.mark.parametrize("function", ["half", "halves"])
+def test_a_grade_can_be_written_down_whatever_the_function_makes_of_the_text(module: str, function: str) -> None:
+    made = grade(f"{module}:{function}", "x")
+    assert made.verdict == "unknown"
+    assert made.model_dump_json()

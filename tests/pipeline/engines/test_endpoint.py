@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def complete(
     settings: Settings, *, n: int = 1, params: SamplingParams | None = None, offset: int = 0
 ) -> list[Completion]:
     async def ask() -> list[Completion]:
-        async with Access(Path(":memory:"), "run") as access:
+        async with Access(Path(tempfile.mkdtemp()) / "cache.sqlite", "run") as access:
             engine = await access.open("m", settings)
             return await engine.complete(ASK, n=n, params=params or SamplingParams(), offset=offset)
 
@@ -118,7 +119,7 @@ def test_a_server_that_refuses_n_is_asked_one_by_one_and_that_is_remembered(serv
     server = serve(one_only)
 
     async def ask() -> list[int]:
-        async with Access(Path(":memory:"), "run") as access:
+        async with Access(Path(tempfile.mkdtemp()) / "cache.sqlite", "run") as access:
             engine = await access.open("m", Settings(base_url=server.url, model="m"))
             return [len(await engine.complete(ASK, n=3, params=PARAMS[i])) for i in range(2)]
 
@@ -168,11 +169,21 @@ def test_what_shapes_the_texts_is_part_of_the_identity_and_how_fast_they_are_ask
         {"base_url": "https://host/v1", "headers": {"x-goog-api-key": "abc"}},
         {"base_url": "https://host/v1", "api_key_env": "sk-abc"},
         {"base_url": "https://host/v1", "headers_env": {"X-Key": "sk-abc"}},
+        {"base_url": "https://host/v1#sk-abc"},
+        {"base_url": "https://host/v1", "extra_body": {"provider": {"api_key": "sk-abc"}}},
     ],
 )
 def test_secrets_have_no_place_in_settings(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=r"api_key_env|headers_env|must be an address|must be the name"):
         Settings(model="m", **options)
+
+
+@pytest.mark.parametrize(
+    "address", ["https://host/v1\n", "https://host/\x1b[31m", "https://h\u202eost/v1", "https://h/v 1"]
+)
+def test_an_address_holds_nothing_that_acts_in_a_log(address: str) -> None:
+    with pytest.raises(ValidationError, match="printable ASCII"):
+        Settings(model="m", base_url=address)
 
 
 def test_a_key_with_a_newline_is_taken_without_it_and_one_that_is_none_is_told(serve, monkeypatch) -> None:

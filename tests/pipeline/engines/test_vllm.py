@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pickle
 import shutil
 import signal
 import socket
@@ -25,7 +26,8 @@ from pipeline.errors import ConfigError, EngineUnusable, RequestFailed
 from pipeline.loading import load_settings
 from pipeline.meter import Meter
 from pipeline.probe import probe
-from pipeline.run import Progress, build
+from pipeline.run import build
+from pipeline.stages import Progress
 from pipeline.summary import Tally
 from pipeline.types import Message, SamplingParams
 
@@ -46,6 +48,16 @@ def served(student_dir: Path) -> dict[str, Any]:
     if not python.is_file():
         pytest.skip("no environment with vLLM: make vllm")
     return {"engine": "vllm", "model": str(student_dir), "python": str(python), **CPU}
+
+
+class Opens:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open, (str(self.mark), "a")
 
 
 def running_servers() -> list[psutil.Process]:
@@ -219,6 +231,36 @@ def test_a_model_that_does_not_fit_is_told_in_vllms_own_words(served: dict[str, 
     assert not running_servers()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("hostile", ["code", "pickle"])
+def test_nothing_in_a_models_folder_is_run(served: dict[str, Any], tmp_path: Path, hostile: str) -> None:
+    model, mark = tmp_path / "model", tmp_path / "owned"
+    shutil.copytree(served["model"], model)
+    if hostile == "code":
+        (model / "evil.py").write_text(
+            f"open({str(mark)!r}, 'a').close()\n"
+            "from transformers import Qwen3Config as EvilConfig, Qwen3ForCausalLM as EvilModel\n"
+        )
+        own = {"AutoConfig": "evil.EvilConfig", "AutoModelForCausalLM": "evil.EvilModel"}
+        config = json.loads((model / "config.json").read_text()) | {"model_type": "evil", "auto_map": own}
+        (model / "config.json").write_text(json.dumps(config))
+    else:
+        (model / "model.safetensors").unlink()
+        (model / "decoy.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
+        (model / "pytorch_model.bin").write_bytes(pickle.dumps({"lm_head.weight": Opens(mark)}))
+
+    async def start() -> None:
+        async with Settings(**served | {"model": str(model)}).create():
+            pass
+
+    with pytest.raises(
+        EngineUnusable, match="trust_remote_code" if hostile == "code" else "ended while it was starting"
+    ):
+        asyncio.run(start())
+    assert not mark.exists()
+
+
 def test_without_vllm_the_message_says_what_to_install(student_dir: Path) -> None:
     with pytest.raises(ConfigError, match=r"pip install 'errata\[vllm\]'"):
         Settings(model=str(student_dir)).check()
@@ -320,3 +362,29 @@ def test_secrets_have_no_place_in_the_servers_environment(student_dir: Path) -> 
     with pytest.raises(ValidationError, match="HF_TOKEN looks like a secret"):
         Settings(model=str(student_dir), environment={"HF_TOKEN": "hf_abc"})
     Settings(model=str(student_dir), environment={"TOKENIZERS_PARALLELISM": "false", "VLLM_CPU_KVCACHE_SPACE": "1"})
+
+
+@pytest.mark.parametrize("arguments", [("--api-key", "x"), ("--hf-token=x",), ("--trust-remote-code",)])
+def test_what_is_a_secret_or_a_setting_is_no_further_argument(student_dir: Path, arguments: tuple[str, ...]) -> None:
+    with pytest.raises(ValidationError, match=rf"{arguments[0].partition('=')[0]}: "):
+        Settings(model=str(student_dir), extra_args=arguments)
+
+
+def test_weights_are_safetensors_and_code_of_the_models_is_run_where_that_is_asked_for(student_dir: Path) -> None:
+    from pipeline.engines.vllm import VLLM, Replica
+
+    def command(**options: Any) -> list[str]:
+        replica = Replica(VLLM(Settings(model=str(student_dir), **options)), 0, seeds=True)
+        replica.server.close()
+        return replica.command()
+
+    assert "--load-format safetensors" in " ".join(command())
+    assert "--trust-remote-code" not in command()
+    assert "--trust-remote-code" in command(trust_remote_code=True)
+
+
+def test_an_adapter_that_is_a_pickle_is_refused(student_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text('{"r": 8}')
+    (tmp_path / "adapter_model.bin").write_bytes(b"")
+    with pytest.raises(ConfigError, match=r"has no \*\.safetensors weights"):
+        Settings(model=str(student_dir), adapter=tmp_path).check()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def ask(
 ) -> Restyled:
     async def run() -> Restyled:
         settings = Endpoint(base_url=server.url, model="m", max_retries=0, retry_wait=0.001)
-        async with Access(Path(":memory:"), "run") as access:
+        async with Access(Path(tempfile.mkdtemp()) / "cache.sqlite", "run") as access:
             engine = await access.open("t", settings)
             used = prompt or Prompts().load("restyle")
             return await restyle(engine, used, question, text, examples, SamplingParams(max_tokens=99), **options)
