@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import zlib
 from array import array
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 MARK = b',"crc32":"'
 SEAL = len(MARK) + len(b'01234567"}\n')
 """Bytes from the mark to the end of a line."""
+CONTENT_ID = re.compile("[0-9a-f]{16}")
 ID, QUOTE = b'{"id":"', ord('"')
 
 
@@ -121,10 +123,7 @@ def _sort(ids: array[int], offsets: array[int]) -> tuple[Any, Any]:
 
 def key_of(id: str) -> int:
     """64 bits of an id: itself, where it is a hash of content."""
-    try:
-        return int(id, 16) if len(id) == 16 else int(content_id(id), 16)
-    except ValueError:
-        return int(content_id(id), 16)
+    return int(id if CONTENT_ID.fullmatch(id) else content_id(id), 16)
 
 
 class Journal(Generic[R]):

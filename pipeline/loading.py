@@ -8,13 +8,21 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, PydanticBaseSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsError,
+)
 
 from pipeline.config import RunSettings
 from pipeline.errors import ConfigError
 from pipeline.settings import nearest
 
 S = TypeVar("S", bound=RunSettings)
+NO_VALUE = (yaml.YAMLError, ValueError, OverflowError, RecursionError, AttributeError, LookupError)
+"""What PyYAML raises for a value that is none: a date in month 13, a number of 5,000 digits, `!!bool x`."""
 
 
 def load_settings(path: Path, overrides: Mapping[str, Any] | None = None, cls: type[S] = RunSettings) -> S:  # type: ignore[assignment]
@@ -41,6 +49,8 @@ def load_settings(path: Path, overrides: Mapping[str, Any] | None = None, cls: t
         settings: S = cls.model_construct(_fields_set=loaded.model_fields_set, **values)  # type: ignore[assignment]
     except ValidationError as error:
         raise ConfigError("\n".join(_describe(path, root, item) for item in error.errors())) from error
+    except (SettingsError, RecursionError) as error:
+        raise ConfigError(f"environment variable ERRATA_…: {error}; a group of settings is given as JSON") from error
     return settings
 
 
@@ -65,7 +75,7 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
                 raise ConfigError(f"option {option}: {section} has a plain value already")
         try:
             inner[leaf] = yaml.safe_load(text) if text else ""
-        except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+        except NO_VALUE as error:
             raise ConfigError(f"option {option}: {text[:200]!r} is not a plain value: {error}") from error
     return nested
 
@@ -90,7 +100,7 @@ def _construct(path: Path, root: yaml.Node | None) -> object:
         return {}
     try:
         return yaml.SafeLoader("").construct_document(root)
-    except (yaml.YAMLError, ValueError, OverflowError) as error:  # a date in month 13, a number of 5,000 digits
+    except NO_VALUE as error:
         raise ConfigError(f"{path}: is not valid YAML: {error}") from error
 
 

@@ -234,8 +234,10 @@ def make_problem(row: Row, settings: ProblemSettings, columns: Sequence[str] = (
 def _extra(row: Row, name: str) -> Extra:
     value = column(row, name)
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
-        return tuple(value)
-    if not isinstance(value, str | int | float | bool | None):
+        return tuple(_unicode(row, name, part) for part in value)
+    if isinstance(value, str):
+        return _unicode(row, name, value)
+    if not isinstance(value, int | float | bool | None):
         raise DataError(
             row.file,
             f"must be a text, a number, null or a list of texts, not {type(value).__name__}",
@@ -255,11 +257,16 @@ def _text(row: Row, name: str) -> str:
     value = column(row, name)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise DataError(row.file, f"must be a text or a number, not {value!r}"[:200], line=row.line, field=name)
-    text = str(value)
+    text = _unicode(row, name, str(value))
+    if not text.strip():
+        raise DataError(row.file, "is empty", line=row.line, field=name)
+    return text
+
+
+def _unicode(row: Row, name: str, text: str) -> str:
+    """A text that a file can hold."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise DataError(row.file, f"is not valid Unicode: {error}"[:200], line=row.line, field=name) from error
-    if not text.strip():
-        raise DataError(row.file, "is empty", line=row.line, field=name)
     return text

@@ -6,7 +6,7 @@ import hashlib
 from functools import cached_property
 from pathlib import Path
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, meta, nodes
+from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from pipeline.data_folders import is_inside
@@ -39,12 +39,14 @@ class Prompt:
         except UnicodeDecodeError as error:
             raise ConfigError(f"prompt {path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from error
         self.hash = hashlib.sha256(source.encode()).hexdigest()[:16]
-        environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+        environment = make_environment()
         try:
             self._template = environment.from_string(source)
             tree = environment.parse(source)
         except TemplateSyntaxError as error:
             raise ConfigError(f"prompt {path}:{error.lineno}: {error.message}") from error
+        except (RecursionError, ValueError, OverflowError, MemoryError) as error:  # nested too deep, a huge constant
+            raise ConfigError(f"prompt {path}: {type(error).__name__}: {error}") from error
         self.variables = frozenset(meta.find_undeclared_variables(tree))
         """Names that the template uses anywhere, in branches that are not taken, too."""
         excused: list[nodes.Node | None] = [test.node for test in tree.find_all(nodes.Test) if test.name == "defined"]
@@ -68,6 +70,21 @@ class Prompt:
             return self._template.render(fields).strip()
         except Exception as error:  # whatever a template of the user's does wrong
             raise ConfigError(f"prompt {self.path}: {type(error).__name__}: {error}") from error
+
+
+def make_environment() -> ImmutableSandboxedEnvironment:
+    """What templates may do: read what they are given, and give the same text every time, as the cache needs it."""
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_refuse_objects
+    )
+    del environment.filters["random"], environment.globals["lipsum"]
+    return environment
+
+
+def _refuse_objects(value: object) -> object:
+    if callable(value) and not isinstance(value, Undefined):
+        raise TypeError("a method or macro was named and not called; write () behind it")
+    return value
 
 
 def make_mark(*texts: str) -> str:

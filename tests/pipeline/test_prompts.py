@@ -35,6 +35,10 @@ def test_a_users_folder_overrides_file_by_file_and_changes_the_hash(tmp_path: Pa
         ("{{ qestion }}", "there is no 'qestion'; did you mean 'question'? available: question, topic"),
         ("one\n{{ question", "student.jinja:2"),
         ("{{ question.__class__.__mro__ }}", "student.jinja"),
+        ("{{ question.strip }}", "named and not called"),
+        ("{{ " + "(" * 2000 + "1" + ")" * 2000 + " }}", "student.jinja: RecursionError"),
+        ("{{ 2**99999 }}", "student.jinja: ValueError"),
+        ("{{ [1, 2] | random }}", "No filter named 'random'"),
     ],
 )
 def test_a_template_that_cannot_be_filled_is_named(tmp_path: Path, source: str, told: str) -> None:
