@@ -80,6 +80,7 @@ def test_logs_are_shown_without_what_acts(monkeypatch: pytest.MonkeyPatch) -> No
     page = Screen(file=io.StringIO(), width=200)
     monkeypatch.setattr(ui, "err", page)
     show_log("errata-test-of-logs")
+    monkeypatch.setattr(logging.getLogger("errata-test-of-logs"), "propagate", False)  # pytest's record is no terminal
     logging.getLogger("errata-test-of-logs").warning("%s: %s", "teacher", EVIL)
     assert acting(shown_on(page)) == set()
     assert "teacher: [red]a[/red]" in shown_on(page)
