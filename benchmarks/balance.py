@@ -90,11 +90,9 @@ def measure(examples: Sequence[Any], ranks: int, size: int) -> dict[str, Any]:
 
 def weigh(block: Any) -> float:
     """Operations of a trie, forward and backward (PaLM, arXiv 2204.02311, appendix B)."""
-    trie = block.trie
-    tokens = len(trie)
-    scored = tokens - int(trie.depth_T[trie.paths[0][0]])
-    context = int(trie.depth_T.sum()) + tokens
-    return 6 * PARAMETERS * tokens + 6 * HEAD * scored + 12.0 * LAYERS * HEADS_WIDTH * context
+    from trainer.speed import count_flops
+
+    return count_flops(block, 6 * PARAMETERS, 6 * HEAD, 12 * LAYERS * HEADS_WIDTH)
 
 
 def weigh_plan(plan: Any) -> float:

@@ -43,6 +43,7 @@ from benchmarks.helpers.crash_vllm import PYTHON, TARGETS, vllm_settings
 
 COLUMNS = ("what", "cases", "well", "kills", "most_again", "again", "stored", "left", "note")
 Row = dict[str, Any]
+QUICK = "--quick"
 
 
 class Results:
@@ -53,6 +54,13 @@ class Results:
         self.targets: list[Row] = []
         self.wrong: list[str] = []
         self.outcomes: list[Outcome] = []
+        self.spared = 0
+        """Builds that ended before the moment of their first kill."""
+
+    def add_killed(self, what: str, outcomes: Sequence[Outcome]) -> None:
+        """A row of builds of which each is to be killed."""
+        self.spared += sum(not one.kills for one in outcomes)
+        self.add_builds(what, outcomes)
 
     def add(self, what: str, cases: int, wrong: Sequence[str], **columns: Any) -> None:
         """A row and its target: all cases are well."""
@@ -83,7 +91,9 @@ class Results:
         )
 
     def skip(self, what: str, why: str) -> None:
-        """A row that says why something was not tried."""
+        """A row that says why something was not tried, which is a target missed unless it was not asked for."""
+        if why != QUICK:
+            self.targets.append(make_target(f"{what}: cases", 0, 1))
         self.rows.append({**dict.fromkeys(COLUMNS), "what": what, "note": f"skipped: {why}"})
 
     def account(self) -> list[Row]:
@@ -94,6 +104,8 @@ class Results:
             make_target("completions asked for again after one kill, at most", most, UNDER_WAY, at_most=True),
             make_target("completions paid again though they were stored", stored, 0, at_most=True),
             make_target("completions asked twice by one process", sum(o.doubled for o in seen), 0, at_most=True),
+            make_target("builds that were to be killed and were not", self.spared, 0, at_most=True),
+            make_target("temporary files left in a run", sum(one.litter for one in seen), 0, at_most=True),
             make_target("processes left behind", sum(one.left for one in seen), 0, at_most=True),
         ]
 
@@ -107,10 +119,10 @@ def main() -> None:
         words = Reference(witness, "words", folder, word_problems(problems))
         maths = Reference(witness, "math", folder, make_products(problems), checker=MATH)
         builds, workers = (4, 2) if args.quick else (20, 6)
-        results.add_builds("killed", words.kill_many(builds, ("parent", "parent", "group")))
-        results.add_builds("killed, checker with workers", maths.kill_many(workers, ("worker", "worker", "parent")))
+        results.add_killed("killed", words.kill_many(builds, ("parent", "parent", "group")))
+        results.add_killed("killed, checker with workers", maths.kill_many(workers, ("worker", "worker", "parent")))
         if args.quick:
-            results.skip("killed, vLLM", "--quick")
+            results.skip("killed, vLLM", QUICK)
         else:
             kill_vllm(results, witness, folder)
         try_disks(results, words, quick=args.quick)
@@ -135,7 +147,7 @@ def kill_vllm(results: Results, witness: Witness, folder: Path) -> None:
         same = served.compare(build, code)
     results.add("vLLM's texts in other batches", 1, [same.failed] if same.failed else [])
     outcomes = [one for target in TARGETS for one in served.kill_many(1, (target,), 1, label=target)]
-    results.add_builds(what, outcomes)
+    results.add_killed(what, outcomes)
 
 
 def try_disks(results: Results, words: Reference, *, quick: bool) -> None:

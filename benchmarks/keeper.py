@@ -21,7 +21,7 @@ from report import make_parser, report
 from pipeline.cache import Paid
 from pipeline.journal import seal
 from pipeline.scale.cluster import connected, need_ray
-from pipeline.scale.keeper import Keeper
+from pipeline.scale.keeper import Keeper, Who
 from pipeline.scale.remote_cache import RemoteCache
 from pipeline.scale.shards import SHARDS, merge_left
 from pipeline.scale.worker import calls_of
@@ -67,11 +67,11 @@ class Client:
     """A worker that does nothing but ask."""
 
     def __init__(self, keeper: Any, number: int, count: int) -> None:
-        self.keeper, self.name = keeper, f"actor {number}"
+        self.keeper, self.who = keeper, Who(f"actor {number}", "host")
         self.keys = [f"{number} {n}".encode() for n in range(count)]
 
     async def begin(self) -> None:
-        welcome = await calls_of(self.keeper)("hello", self.name, "host")
+        welcome = await calls_of(self.keeper)("hello", self.who)
         self.cache = RemoteCache(calls_of(self.keeper), welcome.shard, {})
 
     async def put(self) -> None:

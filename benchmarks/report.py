@@ -54,8 +54,13 @@ def make_target(name: str, value: float | None, target: float, *, at_most: bool 
     return {"name": name, "value": value, "target": target, "met": met}
 
 
-def report(rows: Sequence[Mapping[str, Any]], targets: Sequence[Mapping[str, Any]], file: Path | None) -> None:
-    """Print the rows as a table and the targets below it; write the JSON file."""
+def report(
+    rows: Sequence[Mapping[str, Any]],
+    targets: Sequence[Mapping[str, Any]],
+    file: Path | None,
+    **more: Mapping[str, Any],
+) -> None:
+    """Print the rows as a table and the targets below it; write the JSON file, with what `more` there is to keep."""
     names = list(rows[0])
     shown = [[_show(row.get(name)) for name in names] for row in rows]
     widths = [max(len(name), *(len(line[i]) for line in shown)) for i, name in enumerate(names)]
@@ -66,7 +71,7 @@ def report(rows: Sequence[Mapping[str, Any]], targets: Sequence[Mapping[str, Any
         print(f"{verdict}  {target['name']}: {_show(target['value'])} (target {target['target']})")
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        content = {"environment": describe_environment(), "rows": list(rows), "targets": list(targets)}
+        content = {"environment": describe_environment(), "rows": list(rows), "targets": list(targets), **more}
         file.write_text(json.dumps(content, indent=1) + "\n")
 
 

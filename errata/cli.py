@@ -7,7 +7,6 @@ be clean and is not.
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import sys
 import traceback
@@ -34,6 +33,7 @@ from errata.commands import (
     train,
 )
 from pipeline.errors import ErrataError, StoppedEarly, UsageError
+from pipeline.files import FAILING, unwritten
 from pipeline.printable import printable
 
 MODULES = (
@@ -86,8 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - held open until the interpreter ends
         return 1
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            return _stop("the disk is full; make room, and the same command goes on", StoppedEarly.exit_code)
+        if error.errno in FAILING:
+            return _stop(str(unwritten(Path(error.filename or "a file"), error)), StoppedEarly.exit_code)
         if error.filename is None:
             raise
         return _stop(f"{error.filename}: {error.strerror}", UsageError.exit_code)

@@ -65,7 +65,7 @@ class Access:
         if settings.billed and (paid := self.spent().get(name)) and paid.cost is None:
             self.budget.spend(settings.cost(paid.usage), 0)  # paid before the prices were known
         budget = self.budget if settings.billed else None
-        return CachedEngine(engine, self.cache, run=self.run, cost=settings.cost, budget=budget)
+        return CachedEngine(engine, self.cache, run=self.run, cost=settings.cost, budget=budget, stop=self.stop)
 
     def stop(self, reason: str) -> None:
         """Send no new request: whoever wants to gets StoppedEarly; those under way are answered, and kept."""

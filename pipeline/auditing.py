@@ -66,7 +66,8 @@ def audit_files(
     found = audit(material.contrasts, own, settings, [*leaks, *material.leaks], progress)
     notes = reading_notes(data)
     if material.pairs > len(material.contrasts):
-        notes.append(f"a sample of {settings.most_prompts:,} of {material.prompts:,} prompts was audited")
+        sample = len({contrast.prompt for contrast in material.contrasts})
+        notes.append(f"a sample of {sample:,} of {material.prompts:,} prompts was audited")
     return found.model_copy(update={"notes": (*found.notes, *notes)})
 
 
@@ -81,14 +82,14 @@ def open_control(control: Path | str, columns: Mapping[str, str | None] | None) 
 
 
 def read_material(data: Preferences, settings: AuditSettings, looks: Sequence[Look], *, by_id: bool) -> Material:
-    """The pairs of at most `most_prompts` prompts, drawn by their hashes; and what filters find in all pairs."""
+    """At most `most_pairs` pairs of `most_prompts` prompts, drawn by hashes; and what filters find in all pairs."""
     made = Material()
 
     def place(key: str) -> int:
         return int(content_id(settings.seed, key), 16)
 
     keys = map(str, data.column("problem_id")) if by_id else (prompt_key(pair, by_id=False) for pair in data)
-    drawn, made.prompts = draw_prompts(map(place, keys), settings.most_prompts)
+    drawn, made.prompts = draw_prompts(map(place, keys), settings.most_prompts, settings.most_pairs)
     for pair in data:
         made.pairs += 1
         key = prompt_key(pair, by_id=by_id)
@@ -104,13 +105,18 @@ def read_material(data: Preferences, settings: AuditSettings, looks: Sequence[Lo
     return made
 
 
-def draw_prompts(keys: Iterable[int], most: int) -> tuple[int, int]:
-    """(largest key of the `most` smallest distinct ones, number of distinct ones); 8 bytes of memory a key."""
+def draw_prompts(keys: Iterable[int], most_prompts: int, most_pairs: int) -> tuple[int, int]:
+    """(largest key that is drawn, number of prompts), from the keys of all pairs' prompts; 8 bytes of memory a pair.
+
+    The smallest keys are drawn, so that the prompts are no more than `most_prompts`, and their pairs no more than
+    `most_pairs`; at least one prompt is.
+    """
     import numpy as np
 
-    distinct = np.unique(np.frombuffer(array("Q", keys), np.uint64))
-    count = len(distinct)
-    return (int(distinct[min(most, count) - 1]) if count else 0), count
+    distinct, pairs = np.unique(np.frombuffer(array("Q", keys), np.uint64), return_counts=True)
+    fitting = int(np.searchsorted(pairs.cumsum(), most_pairs, side="right"))
+    drawn = max(1, min(most_prompts, fitting, len(distinct)))
+    return (int(distinct[drawn - 1]) if len(distinct) else 0), len(distinct)
 
 
 def reading_notes(data: Preferences) -> list[str]:

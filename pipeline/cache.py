@@ -134,7 +134,8 @@ class CompletionCache:
                     self._writer.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", items)
                     self._writer.execute(SPEND, paid)
             except sqlite3.Error:
-                self._writer.execute("ROLLBACK")
+                if self._writer.in_transaction:  # a full disk ends it by itself
+                    self._writer.execute("ROLLBACK")
                 raise
             self._writer.execute("COMMIT")
 
@@ -159,8 +160,10 @@ class CompletionCache:
                 raise StoppedEarly(f"{where}{error}; what was done is kept, run again") from error
             if kind in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
                 raise ConfigError(f"{where}{error}; its folder must be one that can be written to") from error
-            fix = "move the file away to start a new one; what it held is asked again"
-            raise ConfigError(f"{where}{error}; {fix}") from error
+            if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                fix = "move the file away to start a new one; what it held is asked again"
+                raise ConfigError(f"{where}{error}; {fix}") from error
+            raise
 
     def close(self) -> None:
         """Store what waits still, and close the file."""
@@ -180,9 +183,10 @@ class CachedEngine(Engine):
         run: str = "",
         cost: Cost = lambda usage: None,
         budget: Budget | None = None,
+        stop: Callable[[str], None] = lambda reason: None,
     ) -> None:
         self.engine, self.cache, self.run, self.cost = engine, cache, run, cost
-        self.budget = budget
+        self.budget, self.stop = budget, stop
         self.name, self.meter = engine.name, engine.meter
         self.group_size, self.capacity = engine.group_size, engine.capacity
         self._under_way: dict[bytes, asyncio.Future[None]] = {}
@@ -303,9 +307,12 @@ class CachedEngine(Engine):
             return
         prompt = sum(completion.usage.prompt_tokens for _, completion in new)
         written = sum(completion.usage.completion_tokens for _, completion in new)
-        await self._pay(
-            Usage(prompt_tokens=prompt, completion_tokens=written), [(key, c.model_dump_json()) for key, c in new]
-        )
+        items = [(key, completion.model_dump_json()) for key, completion in new]
+        try:
+            await self._pay(Usage(prompt_tokens=prompt, completion_tokens=written), items)
+        except StoppedEarly as error:  # what is asked from now on would be paid for and lost
+            self.stop(str(error))
+            raise
 
     def _waste(self, usage: Usage | None) -> None:
         """A useless reply was paid for."""

@@ -23,7 +23,7 @@ from pipeline.engines.base import Engine
 from pipeline.errors import DataError
 from pipeline.export_as import check_out
 from pipeline.exports.base import ParquetFile, head
-from pipeline.files import move_into_place, write_file
+from pipeline.files import new_folder, write_file, write_lines
 from pipeline.filtering import make_looks, whole
 from pipeline.filters.base import FilterSettings, Texts
 from pipeline.grade import try_grade
@@ -144,35 +144,34 @@ def write_cleaned(
     config: Path | None,
 ) -> None:
     """`dataset/` with its data card, changes.jsonl, clean.json and both audits."""
-    fresh = out.resolve().with_name(f".{out.name}.tmp")
-    shutil.rmtree(fresh, ignore_errors=True)
-    folder = fresh / "dataset"
-    folder.mkdir(parents=True)
-    content = hashlib.sha256()
-    shape = columns_of("pairs", data.columns)
-    files: dict[str, ParquetFile] = {}
-    for item in kept:
-        row = item.row
-        made = {name: value for name, value in row_of(item).items() if name in shape}
-        if item.changed and "edit_ratio" in shape:
-            made["edit_ratio"] = edit_ratio(whole(row.rejected), whole(row.chosen))
-        line = json.dumps(made, ensure_ascii=False)
-        content.update(f"{row.split}{line}".encode())
-        if row.split not in files:
-            files[row.split] = ParquetFile(folder, shape, data.form)
-        files[row.split].write(made, line)
-    cleaned.rows = {split: file.close(split) for split, file in files.items()}
-    lines = (change.model_dump_json(exclude_none=True) for change in changes)
-    write_file(fresh / "changes.jsonl", "".join(f"{line}\n" for line in lines))
-    if controls:
-        write_file(fresh / CONTROL, "".join(json.dumps(row_of(item), ensure_ascii=False) + "\n" for item in controls))
-    if config is not None:
-        shutil.copyfile(config, fresh / "config.yaml")
-    write_file(fresh / "audit_before.json", before.model_dump_json(indent=1) + "\n")
-    write_file(fresh / "audit.json", after.model_dump_json(indent=1) + "\n")
-    write_file(fresh / RECORD, cleaned.model_dump_json(indent=1) + "\n")
-    write_file(folder / "README.md", _card(cleaned, after, data, content.hexdigest()[:16]))
-    move_into_place(fresh, out.resolve())
+    with new_folder(out.resolve()) as fresh:
+        folder = fresh / "dataset"
+        folder.mkdir()
+        content = hashlib.sha256()
+        shape = columns_of("pairs", data.columns)
+        files: dict[str, ParquetFile] = {}
+        for item in kept:
+            row = item.row
+            made = {name: value for name, value in row_of(item).items() if name in shape}
+            if item.changed and "edit_ratio" in shape:
+                made["edit_ratio"] = edit_ratio(whole(row.rejected), whole(row.chosen))
+            line = json.dumps(made, ensure_ascii=False)
+            content.update(f"{row.split}{line}".encode())
+            if row.split not in files:
+                files[row.split] = ParquetFile(folder, shape, data.form)
+            files[row.split].write(made, line)
+        cleaned.rows = {split: file.close(split) for split, file in files.items()}
+        lines = (change.model_dump_json(exclude_none=True) for change in changes)
+        write_lines(fresh / "changes.jsonl", (f"{line}\n" for line in lines))
+        if controls:
+            rows = (json.dumps(row_of(item), ensure_ascii=False) for item in controls)
+            write_lines(fresh / CONTROL, (f"{row}\n" for row in rows))
+        if config is not None:
+            shutil.copyfile(config, fresh / "config.yaml")
+        write_file(fresh / "audit_before.json", before.model_dump_json(indent=1) + "\n")
+        write_file(fresh / "audit.json", after.model_dump_json(indent=1) + "\n")
+        write_file(fresh / RECORD, cleaned.model_dump_json(indent=1) + "\n")
+        write_file(folder / "README.md", _card(cleaned, after, data, content.hexdigest()[:16]))
 
 
 def row_of(item: Item) -> dict[str, Any]:

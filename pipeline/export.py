@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.config import ExportSettings
-from pipeline.files import move_into_place, write_file
+from pipeline.files import new_folder, write_file
 from pipeline.placed import Placed
 from pipeline.types import Message, Pair, content_id
 
@@ -47,9 +46,13 @@ def export_pairs(
     pairs: Iterable[tuple[Pair, Placed]], folder: Path, settings: ExportSettings, card: Sequence[str]
 ) -> dict[str, int]:
     """Write the kept pairs; returns the rows of each split. The folder is made new and moved into place."""
-    fresh = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
+    with new_folder(folder) as fresh:
+        return _write(pairs, fresh, settings, card)
+
+
+def _write(
+    pairs: Iterable[tuple[Pair, Placed]], fresh: Path, settings: ExportSettings, card: Sequence[str]
+) -> dict[str, int]:
     content = hashlib.sha256()
     shards = {split: Shards(fresh, settings.format) for split in ("train", "validation")}
     for pair, place in pairs:
@@ -62,7 +65,6 @@ def export_pairs(
         shards["train"], shards["validation"] = shards["validation"], shards["train"]
     splits = {split: part.close(split) for split, part in shards.items() if part.rows}
     write_file(fresh / "README.md", _card(splits, card, content.hexdigest()[:16]))
-    move_into_place(fresh, folder)
     return splits
 
 

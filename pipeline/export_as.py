@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from pydantic import BaseModel
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.exports.base import LineFile, ParquetFile, TargetSettings, head
-from pipeline.files import move_into_place, write_file
+from pipeline.files import new_folder, write_file
 from pipeline.kinds import CARRIED, Kind, columns, make_rows
 from pipeline.preferences import Form, Preferences, open_preferences
 from pipeline.printable import inert_markdown
@@ -59,10 +58,7 @@ def export_as(
     check_out(source, out, overwrite=overwrite)
     out = out.resolve()
     preferences = open_preferences(source, target.format)
-    fresh = out.with_name(f".{out.name}.tmp")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    try:
+    with new_folder(out) as fresh:
         exported = _write(preferences, fresh, target, progress)
         if not exported.rows:
             raise DataError(source, f"leaves nothing to write as {target.kind}: {_listed(exported.left_out)}")
@@ -70,10 +66,6 @@ def export_as(
             write_file(fresh / name, text)
         write_file(fresh / "README.md", _card(source, target, exported, preferences))
         write_file(fresh / RECORD, exported.model_dump_json(indent=2) + "\n")
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
-    move_into_place(fresh, out)
     return exported
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from pipeline.files import open_final
 from pipeline.filters.base import FilterSettings, Look, Texts
-from pipeline.placed import read_pairs
+from pipeline.placed import Ids, read_pairs
 from pipeline.preferences import Preference, Side, as_text, open_preferences
-from pipeline.selecting import Left
 from pipeline.store import RunFolder
 from pipeline.tally import Tally
 from pipeline.types import Finding, Pair, content_id
@@ -34,10 +33,10 @@ def look_at(pair: Texts, looks: Sequence[Look]) -> list[Finding]:
     return sorted(found, key=lambda finding: finding.action != "drop")
 
 
-def filter_pairs(filters: Sequence[FilterSettings], folder: RunFolder, control: Path, tally: Tally) -> Left:
+def filter_pairs(filters: Sequence[FilterSettings], folder: RunFolder, control: Path, tally: Tally) -> Ids:
     """The kept pairs that filters drop, which are counted. All findings are written to `findings.jsonl`."""
     looks = make_looks(filters, read_texts(control) if control.stat().st_size else ())
-    left: Left = {}
+    left = Ids()
     with open_final(folder.path / FINDINGS) as file:
         for pair, _ in read_pairs(folder):
             findings = look_at(texts_of_pair(pair), looks)
@@ -45,7 +44,7 @@ def filter_pairs(filters: Sequence[FilterSettings], folder: RunFolder, control: 
                 json.dumps({"pair_id": pair.id, **f.model_dump(exclude_none=True)}) + "\n" for f in findings
             )
             if findings and findings[0].action == "drop":
-                left[pair.id] = findings[0]
+                left.add(pair.id)
                 tally.drop(pair, findings[0])
     return left
 

@@ -15,11 +15,11 @@ from pipeline.config import RunSettings
 from pipeline.control import CONTROL
 from pipeline.errors import StoppedEarly
 from pipeline.export import export_pairs
-from pipeline.files import write_file
+from pipeline.files import sync, write_file
 from pipeline.filtering import FINDINGS, filter_pairs
-from pipeline.placed import PLACED, read_pairs
+from pipeline.placed import PLACED, Ids, read_pairs
 from pipeline.problems import ProblemSource, ReadReport
-from pipeline.selecting import Left, select_pairs
+from pipeline.selecting import select_pairs
 from pipeline.shortcuts.records import Leak
 from pipeline.stages import QUIET, Progress, Stages
 from pipeline.store import RunFolder, read_lines
@@ -56,15 +56,15 @@ def finish_run(
     Raises StoppedEarly where no request of the student was answered.
     """
     tally = account.tally
+    forget(folder.path, "summary.json", "audit.json")
     with tally.timed("export"):
         account.write()
         left = filter_pairs(settings.filters, folder, folder.path / CONTROL, tally)
-        left |= select_pairs(settings.pair, folder, tally, left)
+        select_pairs(settings.pair, folder, tally, left)
         summary = summarize(tally, settings, len(problems), problems.report, basis.format)
         chosen = read_pairs(folder, left)
         summary.splits = export_pairs(chosen, folder.path / "dataset", settings.export, card_lines(summary))
         (folder.path / PLACED).unlink()
-    (folder.path / "audit.json").unlink(missing_ok=True)
     if settings.audit is not None and summary.splits:
         with tally.timed("audit"):
             leaks = read_leaks(folder.path / FINDINGS, left)
@@ -84,7 +84,14 @@ def finish_run(
     return summary
 
 
-def read_leaks(findings: Path, left: Left) -> list[Leak]:
+def forget(folder: Path, *names: str) -> None:
+    """Remove files that would vouch for a data set which is about to be another."""
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+    sync(folder)
+
+
+def read_leaks(findings: Path, left: Ids) -> list[Leak]:
     """What the filters found in the pairs that stay."""
     told = ((line.pop("pair_id"), line) for line in read_lines(findings, "pair_id"))
     return [Leak(pair=id, finding=Finding.model_validate(line)) for id, line in told if id not in left]

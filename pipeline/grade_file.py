@@ -23,10 +23,10 @@ from pipeline.checkers.base import Checker, CheckerSettings
 from pipeline.config import check_engines
 from pipeline.engines.base import Engine
 from pipeline.errors import ConfigError, DataError, StoppedEarly
-from pipeline.files import write_file
 from pipeline.grade import try_grade
 from pipeline.opinions import FalseNegativeRate, SecondOpinions, measure_rate
-from pipeline.problems import ProblemSettings, make_problem
+from pipeline.ordered import OrderedLines
+from pipeline.problems import ProblemSettings, make_problem, state_of
 from pipeline.prompts import Prompts
 from pipeline.rows import Row, column, read_rows
 from pipeline.summary import EngineUse, count_use
@@ -102,32 +102,37 @@ async def grade_file(
     settings.check(prompts, Problem(id="x", question="Q", answer="A", extras=dict.fromkeys(settings.columns, "")))
     check_engines(settings.engines, budget)
     engines: dict[str, Engine] = {}
-    graded: dict[int, tuple[Grade | None, str | None]] = {}
-    usage: dict[str, EngineUse] = {}
     async with AsyncExitStack() as stack:
         checker = await stack.enter_async_context(settings.connect(engines.__getitem__, prompts))
-        answers = list(read_answers(path, columns, checker, needs_gold=not settings.scores_only))
+
+        def answers() -> Iterator[Answer]:
+            return read_answers(path, columns, checker, needs_gold=not settings.scores_only)
+
+        count, before = sum(1 for _ in answers()), state_of(str(path))
         access = None
         if settings.engines:
             cache = out.parent / "completions.sqlite"
             access = await stack.enter_async_context(Access(cache, f"grade {out.name}", budget))
             engines.update(await access.open_all(settings.engines))
             stack.enter_context(finish_on_interrupt(access))
+        counted = Counted()
+        with OrderedLines(out) as lines:
 
-        async def grade(number: int) -> None:
-            graded[number] = await grade_text(checker, answers[number])
+            async def grade(one: tuple[int, Answer]) -> None:
+                number, answer = one
+                given = await grade_text(checker, answer)
+                counted.add(number, answer, *given)
+                lines.add(number, [json.dumps(describe(answer, *given), ensure_ascii=False)])
 
-        at_once = 64 + 2 * sum(engine.capacity for engine in engines.values())
-        try:
-            await run_bounded(range(len(answers)), grade, at_once)
-        except StoppedEarly as error:
-            raise StoppedEarly(f"{error} ({len(graded):,} of {len(answers):,} texts are graded)") from error
-        if access is not None:
-            usage = count_use(access.meters, access.spent())
-    grades = [graded[number] for number in range(len(answers))]
-    told = (describe(answer, *one) for answer, one in zip(answers, grades, strict=True))
-    write_file(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in told))
-    return make_report(answers, grades, usage)
+            try:
+                await run_bounded(enumerate(answers()), grade, 64 + 2 * sum(e.capacity for e in engines.values()))
+            except StoppedEarly as error:
+                raise StoppedEarly(f"{error} ({counted.verdicts.total():,} of {count:,} texts are graded)") from error
+            if state_of(str(path)) != before:
+                raise DataError(path, "has changed while it was being read; run this again")
+            lines.write()
+        usage = {} if access is None else count_use(access.meters, access.spent())
+    return counted.report(usage)
 
 
 def read_answers(path: Path, columns: Columns, checker: Checker, *, needs_gold: bool = True) -> Iterator[Answer]:
@@ -197,33 +202,45 @@ def describe(answer: Answer, grade: Grade | None, failure: str | None) -> dict[s
     return {**told, "opinions": [o.model_dump() for o in grade.opinions]} if grade.opinions else told
 
 
-def make_report(
-    answers: list[Answer], grades: list[tuple[Grade | None, str | None]], usage: Mapping[str, EngineUse]
-) -> GradeReport:
-    """Count verdicts, second opinions, and verdicts by label."""
-    verdicts = [grade.verdict if grade else "unknown" for grade, _ in grades]
-    counts = Counter(verdicts)
-    failures = [failure for _, failure in grades if failure is not None]
-    opinions = SecondOpinions()
-    for grade, _ in grades:
+class Counted:
+    """Verdicts, second opinions, and verdicts by label."""
+
+    def __init__(self) -> None:
+        self.verdicts: Counter[str] = Counter()
+        self._by_label: Counter[tuple[str | None, str]] = Counter()
+        self._opinions = SecondOpinions()
+        self._failed = 0
+        self._first: tuple[int, str] | None = None
+        """Number of the first text whose request failed, and why."""
+
+    def add(self, number: int, answer: Answer, grade: Grade | None, failure: str | None) -> None:
+        """Count one text."""
+        verdict = "unknown" if grade is None else grade.verdict
+        self.verdicts[verdict] += 1
+        self._by_label[answer.label, verdict] += 1
         if grade is not None:
-            opinions.add(grade)
-    by_label = Counter((answer.label, verdict) for answer, verdict in zip(answers, verdicts, strict=True))
-    labels = {
-        label: {verdict: by_label[label, verdict] for verdict in ("correct", "wrong", "unknown")}
-        for label in ("right", "wrong")
-        if any(answer.label == label for answer in answers)
-    }
-    right = labels.get("right", {})
-    rate = measure_rate(right["wrong"], sum(right.values())) if right else opinions.measured
-    return GradeReport(
-        correct=counts["correct"],
-        wrong=counts["wrong"],
-        unknown=counts["unknown"],
-        failed=len(failures),
-        first_failure=failures[0] if failures else None,
-        second_opinions=opinions.table,
-        labels=labels,
-        false_negative_rate=rate,
-        usage=dict(usage),
-    )
+            self._opinions.add(grade)
+        if failure is not None:
+            self._failed += 1
+            self._first = min(self._first or (number, failure), (number, failure))
+
+    def report(self, usage: Mapping[str, EngineUse]) -> GradeReport:
+        """What became of all texts."""
+        labels = {
+            label: {verdict: self._by_label[label, verdict] for verdict in ("correct", "wrong", "unknown")}
+            for label in ("right", "wrong")
+            if any(known == label for known, _ in self._by_label)
+        }
+        right = labels.get("right", {})
+        rate = measure_rate(right["wrong"], sum(right.values())) if right else self._opinions.measured
+        return GradeReport(
+            correct=self.verdicts["correct"],
+            wrong=self.verdicts["wrong"],
+            unknown=self.verdicts["unknown"],
+            failed=self._failed,
+            first_failure=None if self._first is None else self._first[1],
+            second_opinions=self._opinions.table,
+            labels=labels,
+            false_negative_rate=rate,
+            usage=dict(usage),
+        )

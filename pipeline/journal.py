@@ -7,7 +7,7 @@ verified; a torn last line (the process died while writing) is cut off, any othe
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import logging
 import os
 import re
@@ -20,8 +20,8 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from pipeline.commit import GroupCommit
-from pipeline.errors import DataError, StoppedEarly
-from pipeline.files import sync
+from pipeline.errors import DataError
+from pipeline.files import sync, unwritten
 from pipeline.types import Attempt, Correction, Pair, Record, content_id
 
 R = TypeVar("R", Attempt, Correction, Pair)
@@ -47,14 +47,19 @@ def unseal(path: Path, line: bytes, number: int | None = None) -> bytes:
     """
     if line[-SEAL : len(MARK) - SEAL] != MARK:
         return line
-    if line[len(MARK) - SEAL :] != b'%08x"}\n' % zlib.crc32(memoryview(line)[:-SEAL]):
+    if not is_sealed(line):
         fix = "delete the line, and what it held is made again; or its crc32, if the change is meant"
         raise DataError(path, f"was changed or damaged, its checksum does not fit; {fix}", line=number)
     return line[:-SEAL] + b"}"
 
 
+def is_sealed(line: bytes) -> bool:
+    """Whether a line ends with its checksum."""
+    return line[-SEAL:] == b'%s%08x"}\n' % (MARK, zlib.crc32(memoryview(line)[:-SEAL]))
+
+
 def scan_lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
-    """Yield (offset, number, line) of the verified lines of a journal, a torn last one left out. Raises DataError."""
+    """Yield (offset, number, line) of the lines of a journal as they stand there, a torn last one left out."""
     if not path.exists():
         return
     offset = 0
@@ -80,7 +85,24 @@ def parse_record(path: Path, model: type[M], line: bytes, number: int | None = N
         fix = "mend the line or delete it; what it held is made again"
         if first["loc"] == ("crc32",):
             first["msg"], fix = "its checksum is not where it was", "take out its crc32, if the change is meant"
-        raise DataError(path, f"is not a {model.__name__} record ({first['msg']}); {fix}", line=number) from error
+        raise DataError(path, f"is no {model.__name__} record ({first['msg']}); {fix}", line=number) from error
+
+
+def read_keys(path: Path, model: type[R]) -> tuple[array[int], array[int]]:
+    """The key (of `key_of`) and the offset of every line of a journal, unsigned 64-bit numbers.
+
+    All lines are verified, sealed ones by their checksums, others as records. Raises DataError for a damaged one.
+    """
+    keys, offsets = array("Q"), array("Q")
+    for offset, number, line in scan_lines(path):
+        body = unseal(path, line, number)
+        id = line[len(ID) : len(ID) + 16]
+        if body is line or not (id.isalnum() and line.startswith(ID) and line[len(ID) + 16] == QUOTE):
+            keys.append(key_of(parse_record(path, model, line, number).id))
+        else:
+            keys.append(key_of(id.decode()))
+        offsets.append(offset)
+    return keys, offsets
 
 
 class Places:
@@ -90,15 +112,7 @@ class Places:
     """
 
     def __init__(self, path: Path, model: type[R]) -> None:
-        ids, offsets = array("Q"), array("Q")
-        for offset, number, line in scan_lines(path):
-            body = unseal(path, line, number)
-            id = line[len(ID) : len(ID) + 16]
-            if body is line or not (id.isalnum() and line.startswith(ID) and line[len(ID) + 16] == QUOTE):
-                ids.append(key_of(parse_record(path, model, line, number).id))
-            else:
-                ids.append(key_of(id.decode()))
-            offsets.append(offset)
+        ids, offsets = read_keys(path, model)
         self._ids: Any = None
         self._offsets: Any = None
         if ids:
@@ -135,12 +149,10 @@ class Journal(Generic[R]):
     def __init__(self, path: Path, model: type[R]) -> None:
         self.path = path
         self.model: type[R] = model
-        self._known = Places(path, model)
         cut_torn_line(path)
-        fresh = not path.exists()
+        self._known = Places(path, model)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        if fresh:
-            sync(path.parent)
+        sync(path.parent)
         self._reader = path.open("rb")
         self._end = self._durable = os.fstat(self._file).st_size
         self._commit = GroupCommit(self._write)
@@ -154,7 +166,11 @@ class Journal(Generic[R]):
     def read_at(self, offset: int) -> R:
         """The record that stands at an offset which `append` gave."""
         self._reader.seek(offset)
-        return parse_record(self.path, self.model, self._reader.readline())
+        line = self._reader.readline()
+        try:
+            return parse_record(self.path, self.model, line)
+        except DataError:
+            return parse_record(self.path, self.model, line, number_of(self.path, offset))
 
     async def append(self, records: Sequence[R]) -> list[int]:
         """Write records in one piece and return where each stands; an unchanged one stays where it was.
@@ -176,16 +192,14 @@ class Journal(Generic[R]):
         return places
 
     def _write(self, pieces: list[bytes]) -> None:
-        data = memoryview(b"".join(pieces))
-        end = self._durable + len(data)
+        data = b"".join(pieces)
         try:
-            while data:
-                data = data[os.write(self._file, data) :]
+            write_all(self._file, data)
             os.fdatasync(self._file)
         except OSError as error:
-            os.ftruncate(self._file, self._durable)  # no half line, and nothing that nobody knows of
+            cut_back(self._file, self._durable)
             raise unwritten(self.path, error) from error
-        self._durable = end
+        self._durable += len(data)
 
     def close(self) -> None:
         """Close the files; what `append` did not return from may be missing."""
@@ -195,7 +209,7 @@ class Journal(Generic[R]):
 
 
 def cut_torn_line(path: Path) -> None:
-    """Cut off what stands behind the last line end."""
+    """Cut off what stands behind the last line end; a whole line that lacks only that, as editors leave it, gets it."""
     if not path.exists():
         return
     with path.open("rb+") as file:
@@ -209,12 +223,29 @@ def cut_torn_line(path: Path) -> None:
                 keep = start + newline + 1
                 break
             keep = start
-        if keep < content_end:
+        if keep == content_end:
+            return
+        file.seek(keep)
+        if is_sealed(file.read() + b"\n"):
+            file.write(b"\n")
+        else:
             log.warning("%s: cut off a torn last line of %d bytes", path, content_end - keep)
             file.truncate(keep)
 
 
-def unwritten(path: Path, error: OSError) -> StoppedEarly:
-    """What to say when the disk does not take something."""
-    why = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else f"cannot be written: {error.strerror}"
-    return StoppedEarly(f"{path}: {why}; what was done is kept, mend that and the same command goes on")
+def number_of(path: Path, offset: int) -> int:
+    """The number of the line that begins at an offset, from 1."""
+    return next(number for at, number, _ in scan_lines(path) if at >= offset)
+
+
+def write_all(file: int, data: bytes) -> None:
+    """Write data at the end of an open file, however many calls it takes."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(file, rest) :]
+
+
+def cut_back(file: int, end: int) -> None:
+    """Leave no half line, and nothing that nobody knows of, where the disk lets us; else the next call cuts it off."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(file, end)

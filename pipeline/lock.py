@@ -9,13 +9,16 @@ import errno
 import fcntl
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import ConfigError, FolderInUse
+from pipeline.files import make_folder
 
 NAME = ".lock"
+_lock_of_held = threading.Lock()
 _held: set[Path] = set()
 """Folders that this process holds: a process does not lock itself out."""
 
@@ -27,22 +30,31 @@ def hold(folder: Path) -> Iterator[None]:
     Raises FolderInUse, which names the process that has it, ConfigError for a file system without locks, and OSError
     where the folder cannot be written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     folder = folder.resolve()
-    if folder in _held:
-        raise FolderInUse(f"{folder}: is being written by this process already (pid {os.getpid()})")
-    handle = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-    try:
-        _lock(handle, folder)
-        _held.add(folder)
+    with _reserved(folder):
+        handle = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         try:
+            _lock(handle, folder)
             os.ftruncate(handle, 0)
             os.pwrite(handle, f"{os.getpid()} {socket.gethostname()}\n".encode(), 0)
             yield
         finally:
-            _held.discard(folder)
+            os.close(handle)  # which gives the lock back
+
+
+@contextmanager
+def _reserved(folder: Path) -> Iterator[None]:
+    """Keep the folder from the other threads of this process, which the system's lock lets in."""
+    with _lock_of_held:
+        if folder in _held:
+            raise FolderInUse(f"{folder}: is being written by this process already (pid {os.getpid()})")
+        _held.add(folder)
+    try:
+        yield
     finally:
-        os.close(handle)  # which gives the lock back
+        with _lock_of_held:
+            _held.discard(folder)
 
 
 def _lock(handle: int, folder: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from pipeline.files import move_file
+from pipeline.files import UNFINISHED, move_file
 
 
 class OrderedLines:
@@ -21,8 +21,9 @@ class OrderedLines:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._temporary = path.with_name(f".{path.name}.tmp")  # one that a killed process left is written over
-        self._out = self._temporary.open("wb")
+        self._temporary = path.with_name(f".{path.name}{UNFINISHED}")
+        self._temporary.unlink(missing_ok=True)  # one that a killed process left, or a link that somebody laid there
+        self._out = self._temporary.open("xb")
         self._waiting = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 - closed with the context
         self._places: dict[int, tuple[int, int]] = {}
         """Start and length, in bytes, of what waits for its turn."""

@@ -25,24 +25,31 @@ MEMORY = 4 * 2**30
 """Bytes of address space that a worker may have; a task that wants more fails alone."""
 QUEUED = 8
 """Tasks per worker and event loop that are handed to the pool at once; further ones wait outside."""
+GRACE = 5.0
+"""Seconds of processor time beyond its limit after which a task ends its worker by itself."""
 TRIES = 3
 """Workers that may die under one task."""
 
 
 def _work(tasks: Connection) -> None:
-    """A worker's life: Ctrl-C is for the parent, memory is bounded, and nobody outlives the parent."""
+    """A worker's life: Ctrl-C is for the parent, memory is bounded, and nobody outlives the parent.
+
+    A thread looks after that; a task that lets no other thread run, as a long call of a C library, ends by itself.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     while True:
         try:
-            function, args = tasks.recv()  # imports the function's module
+            function, args, limit = tasks.recv()  # imports the function's module
             tasks.send("begun")
+            signal.setitimer(signal.ITIMER_PROF, limit + GRACE)  # ends us, whatever runs, if the parent is gone by then
             made = (True, function(*args))
         except EOFError:
             return
         except Exception as error:  # it is the caller's
             made = (False, error)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         try:
             tasks.send(made)
         except Exception as error:  # what cannot be pickled
@@ -68,7 +75,7 @@ class Worker:
 
     def do(self, function: Callable[..., T], args: tuple[object, ...], limit: float) -> T:
         """Raises what the task raises, TimeoutError at the limit, EOFError or OSError where the process has died."""
-        self._tasks.send((function, args))
+        self._tasks.send((function, args, limit))
         told = self._tasks.recv()
         if told == "begun":
             if not self._tasks.poll(limit):

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -61,8 +62,6 @@ class ProblemSettings(Settings):
     def check(self) -> None:
         """Raises ConfigError when a named file is not there; looks at nothing inside."""
         self.decontaminate.check()
-        from pathlib import Path
-
         path = Path(self.path)
         if (path.suffix or path.is_absolute() or self.path.startswith(".")) and not path.exists():
             raise ConfigError(f"problems.path: there is no file {self.path}")
@@ -87,11 +86,13 @@ class ProblemSource:
     """The problems of a source, in file order, as often as they are wanted; never all of them in memory.
 
     Opening it reads all rows once and keeps a bit of each: what repeats an earlier problem is merged, a question with
-    two gold answers is left out. Raises DataError for a bad row (unless skipped) and for an empty source.
+    two gold answers is left out. Raises DataError for a bad row (unless skipped), for an empty source, and later for a
+    file that is no longer the one that was read.
     """
 
     def __init__(self, settings: ProblemSettings, checker: Checker) -> None:
         self.settings, self.checker, self.report = settings, checker, ReadReport()
+        self._file = state_of(settings.path)
         self._kept = bytearray()
         """For each row, 1 where it is a problem of its own."""
         self._scan()
@@ -111,8 +112,16 @@ class ProblemSource:
     def _rows(self, wanted: Sequence[int]) -> Iterator[tuple[int, Row]]:
         """The rows that are wanted, with their numbers from 0; none behind the end of `wanted`."""
         s = self.settings
-        rows = read_rows(s.path, subset=s.subset, split=s.split)
-        return ((number, row) for number, row in enumerate(itertools.islice(rows, len(wanted))) if wanted[number])
+        self._look_again()
+        for number, row in enumerate(itertools.islice(read_rows(s.path, subset=s.subset, split=s.split), len(wanted))):
+            if wanted[number]:
+                yield number, row
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """What is known of the rows by their numbers holds for the file that was read."""
+        if state_of(self.settings.path) != self._file:
+            raise DataError(self.settings.path, "has changed while it was being read; run this again")
 
     def _scan(self) -> None:
         s, report = self.settings, self.report
@@ -185,6 +194,15 @@ class ProblemSource:
             return None if overlap is None else overlap.reason
 
         return find
+
+
+def state_of(path: str) -> tuple[int, int, int] | None:
+    """What tells a file from a changed one; None for what is no file here."""
+    file = Path(path)
+    if not file.is_file():
+        return None
+    stat = file.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def content_of(problem: Problem, settings: ProblemSettings) -> int:

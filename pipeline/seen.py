@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
+import tempfile
+from pathlib import Path
 from typing import Literal, Self
 
+from pipeline.files import unwritten
 from pipeline.types import content_id
 
 MASK = (1 << 64) - 1
@@ -16,7 +20,10 @@ def signed(number: int) -> int:
 
 
 class Seen:
-    """Which questions, and which ids of the data's own, were there already. On disk beyond some megabytes."""
+    """Which questions, and which ids of the data's own, were there already.
+
+    Beyond some megabytes it is on disk, where temporary files are (TMPDIR).
+    """
 
     def __init__(self) -> None:
         self._db = sqlite3.connect("", isolation_level=None)  # a file without a name, gone with the connection
@@ -39,10 +46,9 @@ class Seen:
     def add(self, content: int, answer: int) -> Literal["same", "disputed"] | None:
         """Remember a question; says whether it was known, and with the same answer. Numbers of 64 bits."""
         try:
-            self._db.execute("INSERT INTO questions VALUES (?, ?)", (signed(content), signed(answer)))
+            self._run("INSERT INTO questions VALUES (?, ?)", (signed(content), signed(answer)))
         except sqlite3.IntegrityError:
-            found = self._db.execute("SELECT answer FROM questions WHERE content = ?", (signed(content),))
-            (known,) = found.fetchone()
+            (known,) = self._run("SELECT answer FROM questions WHERE content = ?", (signed(content),)).fetchone()
             if known == signed(answer):
                 return "same"
             self.disputed[content] = known & MASK
@@ -52,6 +58,14 @@ class Seen:
     def own(self, id: str, line: int) -> int:
         """The line at which an id of the data's own stands first."""
         key = signed(int(content_id(id), 16))
-        self._db.execute("INSERT OR IGNORE INTO ids VALUES (?, ?)", (key, line))
-        first: int = self._db.execute("SELECT line FROM ids WHERE id = ?", (key,)).fetchone()[0]
+        self._run("INSERT OR IGNORE INTO ids VALUES (?, ?)", (key, line))
+        first: int = self._run("SELECT line FROM ids WHERE id = ?", (key,)).fetchone()[0]
         return first
+
+    def _run(self, command: str, values: tuple[int, ...]) -> sqlite3.Cursor:
+        """Raises StoppedEarly where the disk for temporary files is full."""
+        try:
+            return self._db.execute(command, values)
+        except sqlite3.OperationalError as error:
+            folder = Path(tempfile.gettempdir())
+            raise unwritten(folder, OSError(errno.ENOSPC, str(error))) from error

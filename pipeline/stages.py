@@ -197,7 +197,7 @@ class Stages:
 
 @asynccontextmanager
 async def open_stages(settings: RunSettings, folder: Path, access: Access | None = None) -> AsyncIterator[Stages]:
-    """Check the settings, open the checker, read the problems, open the journals in `folder`, then all engines.
+    """Check the settings, open the checker, open the journals in `folder`, read the problems, then open all engines.
 
     access: what engines are opened through where the problems come from elsewhere, and are not read here.
     Raises UsageError for bad input.
@@ -212,8 +212,8 @@ async def open_stages(settings: RunSettings, folder: Path, access: Access | None
         engines: dict[str, Engine] = {}  # opened once the problems are read; the checker, too, looks there
         checker = await stack.enter_async_context(settings.checker.connect(engines.__getitem__, prompts))
         started = time.perf_counter()
-        problems = ProblemSource(settings.problems, checker) if access is None else None
         journals = stack.enter_context(RunFolder(folder))
+        problems = ProblemSource(settings.problems, checker) if access is None else None
         reading = time.perf_counter() - started
         access = await stack.enter_async_context(access or open_access(settings))
         engines.update(await access.open_all(settings.engines))

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from pipeline import lock
 from pipeline.errors import DataError
+from pipeline.files import remove_unfinished
 from pipeline.journal import Journal
 from pipeline.types import Attempt, Correction, Pair
 
@@ -50,6 +51,7 @@ class RunFolder:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(lock.hold(self.path))
+            remove_unfinished(self.path)
 
             def opened(journal: Any) -> Any:
                 stack.callback(journal.close)

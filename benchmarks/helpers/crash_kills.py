@@ -30,10 +30,10 @@ BELOW: dict[Target, str] = {
 OPENED = "config.yaml"
 """The file that each process writes anew once its journals are open."""
 LATE = (
-    *("control.jsonl", "findings.jsonl", "selection.jsonl", ".dataset.tmp", "dataset"),
+    *("control.jsonl", "findings.jsonl", "selection.jsonl", ".dataset.*.tmp", "dataset"),
     *("audit.json", "left_out.jsonl", "unknown.jsonl", "summary.json"),
 )
-"""Files in the order in which a run writes them at its end."""
+"""Files, as patterns, in the order in which a run writes them at its end."""
 JITTER = 0.03
 """Seconds after a moment at most."""
 
@@ -83,7 +83,7 @@ class Outcome:
     def failed(self) -> str | None:
         """Everything about it, where it did not end well, equal, and without a second payment that nothing excuses."""
         paid = self.most_again <= UNDER_WAY and self.stored == self.doubled == 0
-        return None if self.equal and paid and not self.left else str(self)
+        return None if self.equal and paid and not (self.left or self.litter) else str(self)
 
     @property
     def equal(self) -> bool:
@@ -163,11 +163,10 @@ def await_moment(build: Build, process: subprocess.Popen[bytes], kill: Kill, sta
     if kill.asked is not None:
         come = build.account.when(kill.asked).is_set
     else:
-        path = build.run / str(kill.file)
-        before = mark_of(path)
+        before = marks_of(build.run, str(kill.file))
 
         def come() -> bool:
-            return mark_of(path) != before
+            return bool(marks_of(build.run, str(kill.file)) - before)
 
     return build.watch(process, come) and outlives(process, kill.delay)
 
@@ -180,13 +179,14 @@ def outlives(process: subprocess.Popen[bytes], seconds: float) -> bool:
     return False
 
 
-def mark_of(path: Path) -> tuple[int, int] | None:
-    """What tells a file that was written anew from the one before."""
-    try:
-        stat = path.stat()
-    except FileNotFoundError:
-        return None
-    return stat.st_ino, stat.st_mtime_ns
+def marks_of(folder: Path, pattern: str) -> set[tuple[int, int]]:
+    """What tells files that were written anew from those before."""
+    marks = set()
+    for path in folder.glob(pattern):
+        with contextlib.suppress(FileNotFoundError):
+            stat = path.stat()
+            marks.add((stat.st_ino, stat.st_mtime_ns))
+    return marks
 
 
 def kill_below(build: Build, process: subprocess.Popen[bytes], word: str) -> bool:

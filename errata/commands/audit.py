@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     from errata.ui import print_json, print_plain
     from pipeline.auditing import audit_files, control_of
     from pipeline.files import write_file
+    from pipeline.lock import hold
 
     source = locate(arguments.dataset)
     run_folder = source if isinstance(source, Path) and (source / "dataset").is_dir() else None
@@ -61,7 +63,8 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
 
         write_audit_page(arguments.html, found, title=str(arguments.dataset))
     if out is not None:
-        write_file(out, text + "\n")
+        with hold(run_folder) if run_folder and arguments.out is None else nullcontext():
+            write_file(out, text + "\n")
     if arguments.json:
         print_json(text)
     else:

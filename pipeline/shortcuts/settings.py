@@ -42,6 +42,8 @@ class AuditSettings(Settings):
     """Features that are counted: those of most prompts."""
     most_prompts: int = Field(default=60_000, ge=100)
     """Prompts that are audited, drawn by their hashes where there are more; filters look at every pair."""
+    most_pairs: int = Field(default=100_000, ge=100)
+    """Pairs that are audited: of so many prompts as have no more, which bounds the memory."""
     most_markers: int = Field(default=10, ge=1)
     """Markers that are looked for; texts that need more are `diffuse`."""
     listed: int = Field(default=100, ge=1)

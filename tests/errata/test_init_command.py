@@ -38,6 +38,7 @@ class Terminal:
         fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 100, 0, 0))
         quiet = {"HF_HUB_OFFLINE": "1", "TERM": "xterm-256color", "OMP_NUM_THREADS": "1"}
         environment = {**os.environ, **quiet}
+        environment.pop("COLUMNS", None)  # the terminal says how wide it is
         self.process = subprocess.Popen(
             [sys.executable, "-m", "errata", *command],
             stdin=ours,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -84,6 +86,34 @@ def test_logs_are_shown_without_what_acts(monkeypatch: pytest.MonkeyPatch) -> No
     logging.getLogger("errata-test-of-logs").warning("%s: %s", "teacher", EVIL)
     assert acting(shown_on(page)) == set()
     assert "teacher: [red]a[/red]" in shown_on(page)
+
+
+OTHERS = """
+import logging, sys, warnings
+import errata.ui
+evil = "qwen3\\x1b[31m\\x1b]0;t\\x07"
+from transformers import AutoConfig  # its own handler, which writes to stderr
+from transformers.utils import logging as theirs
+theirs.get_logger("transformers.evil").warning("a type %s", evil)
+try:
+    AutoConfig.from_pretrained(sys.argv[1])
+except ValueError:
+    pass
+from huggingface_hub.utils import logging as hubs
+hubs.get_logger("huggingface_hub.evil").warning("a file %s", evil)
+import datasets
+datasets.utils.logging.get_logger("datasets.evil").warning("a card %s", evil)
+warnings.warn(evil, stacklevel=1)
+"""
+
+
+def test_what_other_packages_log_and_warn_of_does_not_act_either(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "qwen3\x1b[31m", "rope_theta\x1b[2J": {}}))
+    run = [sys.executable, "-c", OTHERS, str(tmp_path)]
+    told = subprocess.run(run, capture_output=True, text=True, check=True, timeout=600)
+    assert acting(told.stdout) == acting(told.stderr) == set()
+    for said in ("a type", "a file", "a card", "UserWarning:"):
+        assert f"{said} qwen3\\x1b[31m" in told.stderr
 
 
 def test_names_of_stages_are_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,6 +175,14 @@ def test_of_too_many_prompts_a_sample_is_audited_and_filters_see_all(tmp_path: P
     assert "sample" not in " ".join(audit_files(source, None, QUICK).notes)
 
 
+def test_of_too_many_pairs_those_of_so_many_prompts_are_audited_as_fit(tmp_path: Path) -> None:
+    pairs = [*make_pairs(120, sample=1), *make_pairs(120, sample=2), *make_pairs(10, sample=3)]
+    source = write_pairs(tmp_path / "pairs.jsonl", pairs)
+    found = audit_files(source, None, QUICK.model_copy(update={"most_pairs": 101}))
+    assert 90 <= found.pairs <= 101
+    assert f"a sample of {found.prompts} of 120 prompts was audited" in found.notes
+
+
 def test_the_control_is_sampled_to_the_same_prompts(tmp_path: Path) -> None:
     source, control = (write_pairs(tmp_path / f"{n}.jsonl", make_pairs(150, sample=n)) for n in (1, 0))
     found = audit_files(source, control, QUICK.model_copy(update={"most_prompts": 100}))

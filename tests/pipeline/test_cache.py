@@ -6,16 +6,20 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pipeline.access import Access
 from pipeline.cache import CachedEngine, CompletionCache, completion_key
 from pipeline.engines.base import Request
+from pipeline.engines.endpoint import Settings as Endpoint
 from pipeline.engines.scripted import Scripted
-from pipeline.errors import ConfigError, RequestFailed
+from pipeline.errors import ConfigError, RequestFailed, StoppedEarly
 from pipeline.types import Completion, Message, SamplingParams
+from tests.conftest import Server
 
 ASK = (Message(role="user", content="q"),)
 PARAMS = SamplingParams()
@@ -125,3 +129,27 @@ def test_several_processes_write_one_cache(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         assert cache.spent(name)["student"].completions <= 300
     cache.close()
+
+
+def test_once_the_disk_is_full_no_request_is_sent_that_could_not_be_kept(
+    tmp_path: Path, serve: Callable[[Callable[[dict[str, Any]], Any]], Server]
+) -> None:
+    server = serve(lambda body: ["x" * 5000])
+    settings = Endpoint(base_url=server.url, model="m", max_concurrency=4)
+
+    async def run() -> list[BaseException | list[Completion]]:
+        async with Access(tmp_path / "cache.sqlite", "run") as access:
+            engine = await access.open("student", settings)
+            assert isinstance(access.cache, CompletionCache)
+            access.cache._writer.execute("PRAGMA max_page_count = 60")
+            asks = [(Message(role="user", content=f"q{number}"),) for number in range(1000)]
+            return await asyncio.gather(*(engine.complete(ask, params=PARAMS) for ask in asks), return_exceptions=True)
+
+    made = asyncio.run(run())
+    kept = [one for one in made if isinstance(one, list)]
+    assert kept
+    assert {type(one) for one in made if isinstance(one, BaseException)} == {StoppedEarly}
+    assert "the disk is full" in str(next(one for one in made if isinstance(one, StoppedEarly)))
+    assert len(server.bodies) < 500, "what was under way, and on its way to the disk"
+    again, _ = make_engine(tmp_path)
+    assert again.cache.spent("run")["student"].completions == len(kept)

@@ -15,7 +15,7 @@ from typing import Any
 import datasets
 import pytest
 
-from pipeline.data_folders import is_inside
+from pipeline.data_folders import is_inside, refuse_links
 from pipeline.errors import DataError
 from pipeline.preferences import open_preferences
 from pipeline.rows import read_rows
@@ -222,3 +222,25 @@ def test_pickled_cells_are_refused_where_ray_would_run_them(tmp_path: Path, nest
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     subprocess.run([sys.executable, "-c", RAY_READS, str(path)], env=environment, check=True)
     assert not mark.exists()
+
+
+def test_a_link_out_of_a_runs_folder_is_named_and_weights_may_lie_elsewhere(tmp_path: Path) -> None:
+    run, other = tmp_path / "run", tmp_path / "other"
+    for folder in (run / "policy", run / "checkpoints", other):
+        folder.mkdir(parents=True)
+    (other / "attempts.jsonl").write_text(SECRET)
+    (run / "inside.jsonl").symlink_to("policy")
+    (run / "policy" / "model.safetensors").symlink_to(other / "attempts.jsonl")
+    (run / "checkpoints" / "7").symlink_to(other)
+    (tmp_path / "by-link").symlink_to(run)
+    for folder in (run, tmp_path / "by-link"):
+        refuse_links(folder)
+    for name, target in (("attempts.jsonl", other / "attempts.jsonl"), ("dataset", other), ("policy/x.json", "../..")):
+        (run / name).symlink_to(target)
+        for folder in (run, tmp_path / "by-link"):
+            with pytest.raises(DataError, match="put what it leads to in its place") as caught:
+                refuse_links(folder)
+            assert str(folder / name) in str(caught.value)
+        (run / name).unlink()
+    (run / "loop.json").symlink_to("loop.json")
+    refuse_links(run)

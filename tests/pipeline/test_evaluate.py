@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from errata.demo import world
+from pipeline.engines import transformers, vllm
 from pipeline.errors import ConfigError, DataError
-from pipeline.evaluate import evaluate
+from pipeline.evaluate import evaluate, with_model
 from pipeline.loading import load_settings
 from pipeline.measures.records import AnswerRow, Evaluation
 
@@ -143,3 +144,12 @@ def test_settings_that_contradict_themselves_are_refused(
     path.write_text(json.dumps(told))
     with pytest.raises(ConfigError, match=said):
         load_settings(path)
+
+
+@pytest.mark.parametrize("engine", [transformers, vllm])
+def test_another_models_code_is_not_trusted_because_the_students_is(tmp_path: Path, engine: Any) -> None:
+    student = engine.Settings(model="org/student", trust_remote_code=True)
+    assert with_model(student, str(tmp_path)).trust_remote_code is True
+    assert with_model(student, "org/student", ours=False).trust_remote_code is True
+    other = with_model(student, str(tmp_path), ours=False)
+    assert (other.local_model, other.trust_remote_code) == (str(tmp_path), False)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,25 @@ def test_a_forked_child_does_not_keep_the_lock(tmp_path: Path) -> None:
         os.waitpid(child, 0)
         os.close(ready)
         os.close(done)
+
+
+def test_of_many_threads_of_a_process_one_gets_the_folder(tmp_path: Path) -> None:
+    got: list[str] = []
+    ready, done = threading.Barrier(8), threading.Barrier(8)
+
+    def take() -> None:
+        ready.wait()
+        try:
+            with lock.hold(tmp_path / "run"):
+                got.append("held")
+                done.wait()
+        except FolderInUse:
+            got.append("refused")
+            done.wait()
+
+    threads = [threading.Thread(target=take) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(got) == ["held", *["refused"] * 7]

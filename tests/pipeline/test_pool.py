@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import psutil
 import pytest
 
 from pipeline.pool import WorkerPool
@@ -45,3 +50,32 @@ def test_many_tasks_from_two_threads_with_loops_of_their_own_all_come_back() -> 
     finally:
         pool.close()
     assert found == [[float(n) for n in range(40)], [float(n) for n in range(40, 80)]]
+
+
+ORPHAN = """
+import asyncio, os, re
+from pipeline.pool import WorkerPool
+
+async def main():
+    pool = WorkerPool(1)
+    print(await pool.run(os.getpid, limit=60), flush=True)
+    await pool.run(re.fullmatch, "(a*)*b", "a" * 40, limit=1.0)  # lets no other thread of its process run
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_that_nobody_waits_for_ends_even_in_a_call_that_lets_no_thread_run(tmp_path: Path) -> None:
+    script = tmp_path / "orphan.py"
+    script.write_text(ORPHAN)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, env=environment) as parent:
+        assert parent.stdout is not None
+        worker = psutil.Process(int(parent.stdout.readline()))
+        idle = worker.cpu_times().user
+        while worker.cpu_times().user < idle + 0.1:  # the task has begun
+            time.sleep(0.01)
+        os.kill(parent.pid, signal.SIGKILL)
+    assert worker.wait(120) is None, "it was not our child"

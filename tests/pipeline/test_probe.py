@@ -95,3 +95,17 @@ def test_unusable_ones_are_told_with_the_fix_and_exit_code_2(tmp_path: Path, ser
     assert main(["teachers", str(file)]) == 2
     shown = capsys.readouterr().out
     assert re.search(r"locked +│ m +│ NO", shown)
+
+
+def test_a_reply_that_is_nested_without_end_or_comes_twice_is_an_answer(tmp_path: Path, serve, capsys) -> None:
+    def twice(body: dict[str, Any]) -> list[str]:
+        return obedient(body) * 2
+
+    deep = serve(lambda body: ["[" * 200_000] if "response_format" in body else ["It is 42."])
+    short = serve(obedient)
+    short.models = [{"id": "m", "max_model_len": 1}]
+    servers = {"deep": deep, "twice": serve(twice), "short": short}
+    endpoints = {name: {"engine": "endpoint", "base_url": s.url, "model": "m"} for name, s in servers.items()}
+    code, found = probe(config(tmp_path, **endpoints), capsys)
+    assert code == 0
+    assert {name: found[name]["json_schema"] for name in servers} == {"deep": "ignored", "twice": "yes", "short": "yes"}

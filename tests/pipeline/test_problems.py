@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.checkers.numeric import Settings as Numeric
 from pipeline.errors import DataError
-from pipeline.problems import ProblemSettings, ReadReport, read_problems
+from pipeline.problems import ProblemSettings, ProblemSource, ReadReport, read_problems
 from pipeline.types import Problem
 
 ROWS = [{"question": f"q{i}", "answer": f"so\n#### {i}", "why": f"r{i}", "topic": "t", "level": i} for i in range(3)]
@@ -133,3 +133,22 @@ def test_a_rationale_or_system_prompt_may_be_missing_in_a_row(tmp_path: Path) ->
     ]
     problems, _ = read(write(tmp_path / "p.jsonl", rows), rationale="why", system="role")
     assert [(p.rationale, p.system) for p in problems] == [(None, "s"), ("w", None)]
+
+
+def test_a_file_that_changes_while_it_is_read_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    rows = [f'{{"question": "q{n}", "answer": "{n}"}}\n' for n in range(20)]
+    path.write_text("".join(rows))
+    settings, checker = ProblemSettings(path=str(path)), Numeric().create()
+    source = ProblemSource(settings, checker)
+    assert len(list(source)) == 20
+    path.write_text("".join(reversed(rows)))
+    with pytest.raises(DataError, match=r"p\.jsonl: has changed while it was being read"):
+        next(iter(source))
+    path.write_text("".join(rows))
+    passing = iter(ProblemSource(settings, checker))
+    next(passing)
+    with path.open("a") as file:
+        file.write(rows[0])
+    with pytest.raises(DataError, match="has changed"):
+        list(passing)

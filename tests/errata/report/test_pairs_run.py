@@ -118,5 +118,5 @@ def test_a_folder_that_is_no_run_and_a_broken_line_are_named(tmp_path: Path, run
     with pytest.raises(DataError, match=r"pairs.jsonl:2: is not an object with id, settings, findings"):
         read_run_pairs(run, 5)
     (run / "pairs.jsonl").write_text(json.dumps({"id": "a", "settings": "s3", "findings": []}) + "\n")
-    with pytest.raises(DataError, match=r"pairs.jsonl: is not a Pair record"):
+    with pytest.raises(DataError, match=r"pairs.jsonl: is no Pair record"):
         list(read_run_pairs(run, 5).pairs)
