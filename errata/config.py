@@ -11,6 +11,7 @@ from pydantic import Field, JsonValue, field_validator
 from errata.ablation_settings import AblateSettings
 from pipeline.config import RunSettings
 from pipeline.loading import load_settings, parse_overrides
+from pipeline.serving.secrets import find_secret
 from pipeline.settings import Settings
 
 
@@ -46,9 +47,8 @@ class FitSettings(Settings):
     @classmethod
     def _no_secrets(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
         """Settings are written into the run's folder."""
-        for name in value:
-            if name.endswith(("_token", "_key", "_secret", "password")):
-                raise ValueError(f"{name} is a secret: set it in the environment (HF_TOKEN for the hub)")
+        if (name := find_secret(value)) is not None:
+            raise ValueError(f"{name} is a secret: set it in the environment (HF_TOKEN for the hub)")
         return value
 
 

@@ -85,5 +85,5 @@ def add_models(settings: ErrataSettings, named: Mapping[str, str]) -> dict[str, 
     for name, model in named.items():
         if name in models:
             raise ConfigError(f"--model {name}=…: the name is taken; the models are {', '.join(models)}")
-        models[name] = with_model(settings.student, model)
+        models[name] = with_model(settings.student, model, ours=False)
     return models

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from errata.config import ErrataSettings
 from errata.divergence import measure_divergence, read_samples
 from errata.records import Divergence, Rewards
 from errata.reward_pairs import DIGITS, Scored, place_credit, read_pairs, spread
-from errata.training import Progress, make_arguments, student_model, training_record
+from errata.training import Progress, make_arguments, runs_code, student_model, training_record
 from pipeline.errors import ConfigError, DataError
 from pipeline.evaluate import ANSWERS
 from pipeline.files import write_file
@@ -73,14 +73,17 @@ def measure_rewards(
     disable_progress_bar()
     arguments = make_arguments(settings, settings.train, settings.run_dir)
     reference = reference or reference_of(settings, policy)
-    tokenizer = load_tokenizer(policy, reference)
+    trusted = {model: trusts(settings, model) for model in (reference, policy)}
+    tokenizer = common_tokenizer(policy, reference, trusted)
     told = answers or settings.run_dir / ANSWERS
-    with _data_errors(settings):
+    data = _source(settings) / "dataset"
+    with _retold(lambda told: DataError(data, told)):
         split, counted, more = read_pairs(_source(settings), tokenizer, arguments.max_length, train_pairs)
         samples = read_samples(settings, policy, model, told, tokenizer)
-        pairs = [*counted, *more]
-        examples = [*(example for _, example in pairs), *(sample.example for sample in samples)]
-        before, after = _score((reference, policy), examples, tokenizer, arguments, progress)
+    pairs = [*counted, *more]
+    examples = [*(example for _, example in pairs), *(sample.example for sample in samples)]
+    with _retold(ConfigError):
+        before, after = _score((reference, policy), examples, tokenizer, arguments, progress, trusted)
     scored = [Scored(*pair, *logps) for pair, *logps in zip(pairs, before, after, strict=False)]  # samples come behind
     divergence = None
     if samples:
@@ -126,14 +129,30 @@ def _estimate(scored: Sequence[Scored], values: Sequence[float]) -> Estimate:
     return bootstrap_ratio(*zip(*sums.values(), strict=True))
 
 
-def load_tokenizer(policy: str, reference: str) -> Any:
-    """The policy's tokenizer, or the reference's where an adapter has none. Raises ConfigError where they differ."""
-    from transformers import AutoTokenizer
+def trusts(settings: ErrataSettings, model: str) -> bool:
+    """Whether a model's own Python code may be run: the student's where its settings say so, and what was made of it.
 
-    theirs = AutoTokenizer.from_pretrained(reference)
-    if not (Path(policy) / "tokenizer_config.json").is_file():
-        return theirs
-    own = AutoTokenizer.from_pretrained(policy)
+    Any other model is one that a folder's records name, whoever wrote them.
+    """
+    from trainer.credit import base_of
+
+    base = base_of(model)
+    own = settings.student.local_model if base == str(settings.policy_dir) else base
+    return own is not None and runs_code(settings, own)
+
+
+def common_tokenizer(policy: str, reference: str, trusted: Mapping[str, bool]) -> Any:
+    """The policy's tokenizer, or the reference's where an adapter has none.
+
+    Raises ConfigError where they differ, or cannot be loaded.
+    """
+    from trainer.loading import load_tokenizer
+
+    with _retold(ConfigError):
+        theirs = load_tokenizer(reference, trust_remote_code=trusted[reference])
+        if not (Path(policy) / "tokenizer_config.json").is_file():
+            return theirs
+        own = load_tokenizer(policy, trust_remote_code=trusted[policy])
     known = theirs.get_vocab()
     if any(known.get(token, place) != place for token, place in own.get_vocab().items()):
         raise ConfigError(f"{reference} is no reference for {policy}: its tokenizer has other tokens")
@@ -141,7 +160,12 @@ def load_tokenizer(policy: str, reference: str) -> Any:
 
 
 def _score(
-    models: Sequence[str], examples: Sequence[Any], tokenizer: Any, arguments: Any, progress: Progress
+    models: Sequence[str],
+    examples: Sequence[Any],
+    tokenizer: Any,
+    arguments: Any,
+    progress: Progress,
+    trusted: Mapping[str, bool],
 ) -> list[list[Logps]]:
     """Each model's log-probs, computed as in training: fp32 weights, or those under an adapter as they are stored."""
     import torch
@@ -162,7 +186,7 @@ def _score(
     made = []
     for done, model in enumerate(models):
         progress("rewards", done, len(models))
-        made.append(score_examples(model, examples, **how))
+        made.append(score_examples(model, examples, trust_remote_code=trusted[model], **how))
     progress("rewards", len(models), len(models))
     return made
 
@@ -172,10 +196,11 @@ def _source(settings: ErrataSettings) -> Path:
 
 
 @contextmanager
-def _data_errors(settings: ErrataSettings) -> Iterator[None]:
+def _retold(make: Callable[[str], Exception]) -> Iterator[None]:
+    """The trainer's errors as one of the pipeline's."""
     from trainer.errors import TrainerError
 
     try:
         yield
     except TrainerError as error:
-        raise DataError(_source(settings) / "dataset", str(error)) from error
+        raise make(str(error)) from error

@@ -12,14 +12,25 @@ from pathlib import Path
 from typing import Any
 
 from errata.config import ErrataSettings, FitSettings
+from pipeline.data_folders import refuse_outside
 from pipeline.errors import ConfigError, DataError, StoppedEarly
-from pipeline.files import write_file
+from pipeline.files import move_into_place, write_file
 from pipeline.identity import model_identity
 from pipeline.lock import hold
+from pipeline.rows import read_rows, reading_parquet
 from pipeline.types import content_id
 
 RECORD = "training.json"
 """Written into a policy's folder last."""
+FIX = "train that model again, or remove the file"
+KINDS: dict[str, Any] = {
+    "fingerprint": str,
+    **dict.fromkeys(("pairs", "steps"), int),
+    **dict.fromkeys(("seconds", "beta"), float | int),
+    **dict.fromkeys(("log", "sources"), list),
+    "reference": str,
+}
+"""What it holds."""
 Rows = list[dict[str, Any]]
 Progress = Callable[[str, int, int], None]
 
@@ -47,25 +58,19 @@ def train(settings: ErrataSettings, progress: Progress) -> Trained:
             raise DataError(
                 folder, f"train.{key}: has no folder `dataset`; give one that `errata clean` or `errata build` wrote"
             )
-    rows, validation = (read_splits((source, *fit.also), split) for split in ("train", "validation"))
     with hold(settings.run_dir):
+        rows, validation = (read_splits((source, *fit.also), split) for split in ("train", "validation"))
         return _train(settings, fit, rows, validation, settings.policy_dir, progress, (source, *fit.also))
 
 
 def train_supervised(settings: ErrataSettings, progress: Progress) -> Trained:
     """The same on single texts: the run's chosen ones, each once, or those of `sft.data`."""
-    if settings.sft.data is not None:
-        from trainer.errors import TrainingInputError
-        from trainer.sources import read_rows
-
-        try:
-            rows, validation = [dict(row) for row in read_rows(str(settings.sft.data))], []
-        except TrainingInputError as error:
-            raise DataError(settings.sft.data, str(error)) from error
-    else:
-        rows, validation = (distinct_chosen(read_split(settings.run_dir, name)) for name in ("train", "validation"))
     source = settings.sft.data or settings.run_dir
     with hold(settings.run_dir):
+        if settings.sft.data is not None:
+            rows, validation = read_texts(settings.sft.data), []
+        else:
+            rows, validation = (distinct_chosen(read_splits((source,), name)) for name in ("train", "validation"))
         return _train(settings, settings.sft, rows, validation, settings.sft_dir, progress, (source,))
 
 
@@ -86,7 +91,8 @@ def _train(
     reference = settings.train.reference if fit is settings.train else None
     shown["reference"] = None if reference is None else model_identity(reference)
     fingerprint = content_id(model_identity(model), shown, rows, validation)
-    if (record := training_record(target)) and record["fingerprint"] == fingerprint:
+    record = training_record(target)
+    if record.get("fingerprint") == fingerprint:
         return Trained(target, **{name: record[name] for name in ("pairs", "steps", "seconds", "log")})
     checkpoints = settings.run_dir / "checkpoints" / fingerprint
     from trainer.checkpoints import newest_checkpoint
@@ -104,7 +110,8 @@ def _train(
     if trainer.state.global_step < trainer.state.max_steps:
         raise StoppedEarly(
             f"training stopped at step {trainer.state.global_step} of {trainer.state.max_steps} "
-            f"(guard_chosen_drop); the checkpoint is in {checkpoints}"
+            f"(guard_chosen_drop); the checkpoint is in {checkpoints}; set another train.arguments.guard_chosen_drop, "
+            "train.learning_rate, train.beta or train.loss"
         )
     fresh = settings.run_dir / f".{target.name}.tmp"
     shutil.rmtree(fresh, ignore_errors=True)
@@ -124,8 +131,7 @@ def _train(
     if fit is settings.train:
         told |= {"reference": settings.train.reference or model, "beta": trainer.objective.beta}
     write_file(fresh / RECORD, json.dumps(told, indent=1) + "\n")
-    shutil.rmtree(target, ignore_errors=True)
-    fresh.rename(target)
+    move_into_place(fresh, target)
     shutil.rmtree(checkpoints, ignore_errors=True)
     del trainer, result
     free_memory()  # the next model may need all of a GPU
@@ -163,10 +169,12 @@ def _make_trainer(
     disable_progress_bar()
     arguments = make_arguments(settings, fit, checkpoints)
     given: dict[str, Any] = {"train_dataset": rows, "eval_dataset": validation or None, "callbacks": [ShowProgress()]}
-    given["trust_remote_code"] = getattr(settings.student, "trust_remote_code", False)
+    given["trust_remote_code"] = runs_code(settings, model)
     trainer: Any
     if fit is settings.train:
-        trainer = DPOTrainer(model, settings.train.reference, arguments, **given)
+        reference = settings.train.reference
+        given["trust_reference_code"] = reference is not None and runs_code(settings, reference)
+        trainer = DPOTrainer(model, reference, arguments, **given)
     else:
         trainer = SFTTrainer(model, arguments, **given)
     trainer.remove_callback(PrinterCallback)  # the command line shows progress itself; the log is in training.json
@@ -224,27 +232,65 @@ def student_model(settings: ErrataSettings, fit: FitSettings) -> str:
     return str(model)
 
 
-def read_split(run_dir: Path, split: str) -> Rows:
-    """All rows of one split of a run's data set."""
-    import pyarrow.parquet
+def runs_code(settings: ErrataSettings, model: str) -> bool:
+    """Whether the Python code that a model brings is run: the student's where its settings say so, and no other's."""
+    student = settings.student.local_model
+    if student is None or not getattr(settings.student, "trust_remote_code", False):
+        return False
+    return model == student or (Path(model).is_dir() and Path(model).resolve() == Path(student).resolve())
 
-    files = sorted((run_dir / "dataset").glob(f"{split}-*.parquet"))
-    return [row for file in files for row in pyarrow.parquet.read_table(file).to_pylist()]
+
+def read_texts(source: Path) -> Rows:
+    """The rows of `sft.data`. Raises DataError, naming file and line, for what cannot be read."""
+    rows = []
+    for row in read_rows(str(source)):
+        if row.error is not None:
+            raise DataError(row.file, row.error, line=row.line)
+        try:
+            values = json.dumps(row.values, ensure_ascii=False, default=str).encode()  # a table may have dates
+        except UnicodeEncodeError as error:
+            half = f"holds half a character, {error.object[error.start]!a}; write the whole one"
+            raise DataError(row.file, half, line=row.line) from error
+        rows.append(json.loads(values))
+    return rows
+
+
+def read_split(run_dir: Path, split: str) -> Rows:
+    """All rows of one split of a run's data set. Raises DataError for a file that is broken, or that lies elsewhere."""
+    return [dict(row.values) for file in _files(run_dir, split) for row in read_rows(str(file))]
 
 
 def count_rows(folder: Path, split: str) -> int:
-    """Rows of one split of a run's data set."""
+    """Rows of one split of a run's data set. Raises DataError as above."""
     import pyarrow.parquet
 
-    files = (folder / "dataset").glob(f"{split}-*.parquet")
-    return sum(pyarrow.parquet.read_metadata(file).num_rows for file in files)
+    total = 0
+    for file in _files(folder, split):
+        with reading_parquet(file):
+            total += pyarrow.parquet.read_metadata(file).num_rows
+    return total
+
+
+def _files(run_dir: Path, split: str) -> list[Path]:
+    folder = run_dir / "dataset"
+    files = sorted(folder.glob(f"{split}-*.parquet"))
+    for file in files:
+        refuse_outside(folder, str(file))
+    return files
 
 
 def read_splits(folders: Sequence[Path], split: str) -> Rows:
-    """All rows of one split of several folders; of rows with the same id the first stays."""
+    """All rows of one split of several folders; of rows with the same id the first stays.
+
+    Raises DataError as above, and for rows without what a pair has.
+    """
     rows: dict[str, dict[str, Any]] = {}
     for folder in folders:
-        for row in read_split(folder, split):
+        for number, row in enumerate(read_split(folder, split), start=1):
+            lacking = next((name for name in ("id", "prompt", "chosen", "rejected") if row.get(name) is None), None)
+            if lacking is not None or not isinstance(row["id"], str):
+                told = f"row {number} of the split {split!r} has no such text; give a folder that `errata build` wrote"
+                raise DataError(folder / "dataset", told, field=lacking or "id")
             rows.setdefault(row["id"], row)
     return list(rows.values())
 
@@ -256,6 +302,22 @@ def distinct_chosen(rows: Rows) -> Rows:
 
 
 def training_record(policy: Path | str) -> dict[str, Any]:
-    """What a policy's own training.json says; empty where it has none, as other models."""
+    """What a policy's own training.json says; empty where it has none, as other models.
+
+    Raises ConfigError for one that `errata train` did not write.
+    """
     file = Path(policy) / RECORD
-    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+    if not file.is_file():
+        return {}
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{file}: cannot be read: {error}; {FIX}") from error
+    if not isinstance(told, dict):
+        raise ConfigError(f"{file}: must be an object, not {type(told).__name__}; {FIX}")
+    wrong = [name for name, kind in KINDS.items() if name in told and not isinstance(told[name], kind)]
+    if not wrong and not all(isinstance(one, str) for one in told.get("sources", ())):
+        wrong = ["sources"]
+    if wrong:
+        raise ConfigError(f"{file}: {wrong[0]!r} is not what `errata train` writes there; {FIX}")
+    return told

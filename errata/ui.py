@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -54,6 +55,7 @@ class Screen(Console):
                 yield segment._replace(text=printable(segment.text))
 
 
+FORMAT_WARNING = warnings.formatwarning
 out = Screen(soft_wrap=not sys.stdout.isatty())
 err = Screen(stderr=True)
 
@@ -66,6 +68,24 @@ def print_plain(line: str) -> None:
 def print_json(text: str) -> None:
     """Print JSON: the same values, with escapes in place of characters that a terminal obeys."""
     print(printable_json(text))
+
+
+class PlainRecord(logging.LogRecord):
+    """A line of a log in which nothing acts, whichever package writes it, and through whichever handler."""
+
+    def getMessage(self) -> str:
+        """The text."""
+        return printable(super().getMessage())
+
+
+def plain_warning(*told: Any, **options: Any) -> str:
+    """A warning as Python writes it, in which nothing acts."""
+    return printable(FORMAT_WARNING(*told, **options))
+
+
+# other packages print their logs and warnings themselves, and quote the files of models and data sets in them
+logging.setLogRecordFactory(PlainRecord)
+warnings.formatwarning = plain_warning
 
 
 def show_log(name: str) -> None:

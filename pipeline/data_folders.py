@@ -7,12 +7,15 @@ rows, it would be sent to whoever is asked.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import DataError
 
 ADVICE = "give the file itself, if it is meant"
+SHOWN = (".json", ".jsonl", ".parquet", ".yaml")
+"""Files of a run that end in one of these are read."""
 
 
 def load_folder(folder: Path, subset: str | None, split: str) -> Any:
@@ -35,15 +38,16 @@ def load_folder(folder: Path, subset: str | None, split: str) -> Any:
 
 def is_saved(folder: Path) -> bool:
     """Whether `save_to_disk` wrote it."""
-    return (folder / "state.json").is_file() or (folder / "dataset_dict.json").is_file()
+    of_one = (folder / "state.json").is_file() and (folder / "dataset_info.json").is_file()
+    return of_one or (folder / "dataset_dict.json").is_file()
 
 
 def check_saved(folder: Path) -> None:
     """Raises DataError where a folder of `save_to_disk` names a file or a split that lies elsewhere."""
     whole = folder / "dataset_dict.json"
-    for part in [folder / str(split) for split in _listed(whole, "splits")] if whole.is_file() else [folder]:
+    for part in [folder / str(split) for split in read_list(whole, "splits")] if whole.is_file() else [folder]:
         refuse_outside(folder, str(part))
-        for file in _listed(part / "state.json", "_data_files"):
+        for file in read_list(part / "state.json", "_data_files"):
             refuse_outside(folder, str(part / str(file.get("filename") if isinstance(file, dict) else file)))
 
 
@@ -52,17 +56,31 @@ def refuse_outside(folder: Path, file: str) -> None:
     if "://" in file:
         raise DataError(folder, f"names data that are not in it: {file}; download them, and give the file")
     if not is_inside(folder, Path(file)):
-        raise DataError(folder, f"names data that are not in it: {file} is {Path(file).resolve()}; {ADVICE}")
+        raise DataError(folder, f"names data that are not in it: {file} is {os.path.realpath(file)}; {ADVICE}")
+
+
+def refuse_links(folder: Path) -> None:
+    """Raises DataError where a link to a folder, or to a file that is read, leads out of the folder of a run.
+
+    The folder may be a link itself. Weights and checkpoints may lie elsewhere: nobody is shown them.
+    """
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name != "checkpoints"]
+        for name in (*folders, *(file for file in files if Path(file).suffix in SHOWN)):
+            link = Path(root, name)
+            if link.is_symlink() and not is_inside(folder, link):
+                told = f"is a link out of {folder}, to {os.path.realpath(link)}"
+                raise DataError(link, f"{told}; put what it leads to in its place, if it is meant")
 
 
 def is_inside(folder: Path, file: Path) -> bool:
     """Whether a file lies in a folder, links followed. The hub's cache keeps the files of its snapshots beside them."""
-    real, target = folder.resolve(), file.resolve()
+    real, target = Path(os.path.realpath(folder)), Path(os.path.realpath(file))  # a link to itself is none
     kept = [real.parent.parent / "blobs"] if real.parent.name == "snapshots" else []
     return any(target.is_relative_to(root) for root in (real, *kept))
 
 
-def _listed(file: Path, key: str) -> list[Any]:
+def read_list(file: Path, key: str) -> list[Any]:
     """A list in a JSON file. Raises DataError where there is none."""
     try:
         told = json.loads(file.read_text(encoding="utf-8"))

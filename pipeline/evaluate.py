@@ -121,8 +121,11 @@ def trained_engine(settings: RunSettings, policy: str | None) -> EngineSettings:
     return with_model(settings.student, policy)
 
 
-def with_model(student: EngineSettings, model: str) -> EngineSettings:
-    """The student's settings with another model, or adapter, in its place. Raises ConfigError where it loads none."""
+def with_model(student: EngineSettings, model: str, *, ours: bool = True) -> EngineSettings:
+    """The student's settings with another model, or adapter, in its place. Raises ConfigError where it loads none.
+
+    `ours`: whether the student was trained into it. Another model's code is not run because the student's may be.
+    """
     if student.local_model is None:
         raise ConfigError(
             f"evaluate.after: say how to ask {model}; the student's engine {student.engine!r} "  # type: ignore[attr-defined]
@@ -135,7 +138,8 @@ def with_model(student: EngineSettings, model: str) -> EngineSettings:
                 "merge it into its model (peft: merge_and_unload), or take engine vllm"
             )
         return student.model_copy(update={"adapter": Path(model)})
-    return student.model_copy(update={"model": model})
+    distrusted = not ours and model != student.local_model and "trust_remote_code" in type(student).model_fields
+    return student.model_copy(update={"model": model, **({"trust_remote_code": False} if distrusted else {})})
 
 
 def describe(engine: EngineSettings) -> str:

@@ -38,12 +38,6 @@ def read_id(source: str) -> HubId | None:
     return None if id.config is None and id.revision is None and is_path else id
 
 
-def is_saved(folder: Path) -> bool:
-    """Whether `save_to_disk` wrote a folder."""
-    of_one = (folder / "state.json").is_file() and (folder / "dataset_info.json").is_file()
-    return of_one or (folder / "dataset_dict.json").is_file()
-
-
 def open_saved(folder: Path) -> tuple[list[Table], tuple[str, ...]]:
     """The tables of a folder that `save_to_disk` wrote, and the splits left out. Raises DataError for a broken one."""
     import datasets

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from pipeline.data_folders import is_saved, refuse_links
 from pipeline.errors import ConfigError, DataError
 from pipeline.preference_files import Table, open_files
 from pipeline.preference_prompts import Side, Turns, begins, is_empty, set_apart, split_prompt
 from pipeline.preference_rows import NAMED_ELSEWHERE, Kind, Value, advise, read_side, read_value
-from pipeline.preference_sets import is_saved, open_hub, open_saved, read_id
+from pipeline.preference_sets import open_hub, open_saved, read_id
 from pipeline.rows import Row
 from pipeline.settings import nearest
 
@@ -168,6 +169,8 @@ def as_text(turns: Turns, prompt: bool) -> str:
 
 def _find_tables(source: Path | str) -> tuple[list[Table], tuple[str, ...]]:
     path = Path(source)
+    if (path / "dataset").is_dir():  # the folder of a run
+        refuse_links(path)
     if path.is_dir() and is_saved(path):
         return open_saved(path)
     if not path.exists() and (id := read_id(str(source))):

@@ -82,7 +82,7 @@ async def _probe_endpoint(name: str, settings: endpoint.Settings) -> Probe:
             if listed is not None:
                 found |= {"listed": listed is not False}
                 found |= {"context_length": _context_length(listed)} if isinstance(listed, dict) else {}
-            room = min(ROOM, (found.get("context_length") or 2 * ROOM) // 2)
+            room = max(1, min(ROOM, (found.get("context_length") or 2 * ROOM) // 2))
             started = time.perf_counter()
             written = (await client.ask(ASK, 1, SamplingParams(temperature=0.0, max_tokens=room), None))[0]
             found |= {"latency": round(time.perf_counter() - started, 3), "usage": written.usage}
@@ -130,14 +130,14 @@ async def _probe_schema(client: endpoint.Endpoint, room: int) -> Support:
     schema = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
     wanted = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
     try:
-        (written,) = await _ask(client, room, response_format=wanted)
+        written = (await _ask(client, room, response_format=wanted))[0]
     except Refused:
         return "refused"
     except ErrataError:
         return "unknown"
     try:
         answer = json.loads(written.text)
-    except ValueError:
+    except (ValueError, RecursionError):
         if written.finish_reason == "stop":
             return "ignored"
         begun, due = "".join(written.text.split()), f'{{"mark":"{word}","sum":'

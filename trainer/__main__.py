@@ -14,6 +14,7 @@ import atexit
 import logging
 import os
 import sys
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,10 @@ from transformers import HfArgumentParser
 from trainer import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 from trainer.checkpoints import newest_checkpoint
 from trainer.disk import find_refusal
-from trainer.errors import NotSaved, TrainerError
+from trainer.errors import NotSaved, TrainerError, printable
 from trainer.sources import read_rows
 
+log = logging.getLogger(__name__)
 GUARD = " and another --guard_chosen_drop, --learning_rate or --beta"
 
 
@@ -44,7 +46,7 @@ class ScriptArguments:
         metadata={"help": "Checkpoint folder to go on from; `last`: the newest whole one of output_dir, if any."},
     )
     trust_remote_code: bool = field(
-        default=False, metadata={"help": "Run the Python code that the model's folder or repository brings."}
+        default=False, metadata={"help": "Run the Python code that --model and --ref_model bring."}
     )
     lora_r: int | None = field(default=None, metadata={"help": "Rank of LoRA adapters; none by default."})
     lora_alpha: int = field(default=32, metadata={"help": "LoRA's scale."})
@@ -56,23 +58,25 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in ("dpo", "sft"):
         print(__doc__, file=sys.stderr)
         return 0 if arguments in (["-h"], ["--help"]) else 2
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(PrintableFormatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     output = None
     try:
         parser = HfArgumentParser((ScriptArguments, DPOConfig if arguments[0] == "dpo" else SFTConfig))
         script, args = parser.parse_args_into_dataclasses(arguments[1:])
         output = Path(args.output_dir)
         trainer = _make_trainer(arguments[0], script, args)
-        trainer.train(resume_from_checkpoint=_find_checkpoint(script.resume, output))
+        trainer.train(resume_from_checkpoint=script.resume)
         step, steps = trainer.state.global_step, trainer.state.max_steps
         if step < steps:
             return _stop(f"stopped at step {step} of {steps} by the guard", output, GUARD)
         trainer.save_model()
     except NotSaved as error:
-        print(f"trainer: {error}", file=sys.stderr)
+        _tell(str(error))
         return 3
     except (TrainerError, ValueError) as error:
-        print(f"trainer: {error}", file=sys.stderr)
+        _tell(str(error))
         return 2
     except KeyboardInterrupt:
         return _stop("stopped by Ctrl-C", output)
@@ -82,7 +86,7 @@ def main(arguments: list[str]) -> int:
             return _stop(f"{error.filename or 'a file'} was not written: {refusal}", output)
         if error.filename is None:
             raise
-        print(f"trainer: {error.filename}: {error.strerror}", file=sys.stderr)
+        _tell(f"{error.filename}: {error.strerror}")
         return 2
     return 0
 
@@ -93,23 +97,31 @@ def _stop(what: str, output: Path | None, change: str = "") -> int:
         told = "there is no checkpoint, so the same command begins anew"
     else:
         told = f"{newest} is whole, and the same command with --resume last{change} goes on from there"
-    print(f"trainer: {what}; {told}", file=sys.stderr)
+    _tell(f"{what}; {told}")
     return 3
 
 
-def _find_checkpoint(resume: str | None, output: Path) -> str | None:
-    if resume != "last":
-        return resume
-    newest = newest_checkpoint(output)
-    return None if newest is None else str(newest)
+def _tell(what: str) -> None:
+    print(f"trainer: {printable(what)}", file=sys.stderr)
+
+
+class PrintableFormatter(logging.Formatter):
+    """Lines in which nothing acts on a terminal, whatever models, rows and files are called."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As logging does it."""
+        return printable(super().format(record))
 
 
 def _make_trainer(kind: str, script: ScriptArguments, args: Any) -> DPOTrainer | SFTTrainer:
     rows: dict[str, Any] = {"train_dataset": read_rows(script.dataset, script.split), "peft_config": _lora(script)}
     if script.eval_dataset:
         rows["eval_dataset"] = read_rows(script.eval_dataset, script.eval_split)
+        if args.eval_strategy == "no":
+            log.warning("eval_dataset is never looked at: give --eval_strategy steps --eval_steps 100, or leave it out")
     rows["trust_remote_code"] = script.trust_remote_code
     if kind == "dpo":
+        rows["trust_reference_code"] = script.trust_remote_code
         return DPOTrainer(script.model, script.ref_model, args, **rows)
     return SFTTrainer(script.model, args, **rows)
 
@@ -128,12 +140,16 @@ def _lora(script: ScriptArguments) -> object:
 
 
 def leave(code: int) -> None:
-    """End this process; under torchrun without the C++ destructors, in which a thread of gloo now and then aborts."""
+    """End this process; under torchrun without the C++ destructors, in which a thread of gloo now and then aborts.
+
+    One that failed waits for nobody: the others may be in a collective that never ends, until torchrun ends them.
+    """
     import torch.distributed as dist
 
     if dist.is_available() and dist.is_initialized():
-        dist.destroy_process_group()
-        atexit._run_exitfuncs()
+        if code == 0:
+            dist.destroy_process_group()
+            atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
@@ -141,4 +157,9 @@ def leave(code: int) -> None:
 
 
 if __name__ == "__main__":
-    leave(main(sys.argv[1:]))
+    try:
+        status = main(sys.argv[1:])
+    except Exception:
+        traceback.print_exc()
+        status = 1
+    leave(status)

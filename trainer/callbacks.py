@@ -19,7 +19,7 @@ class Guard(TrainerCallback):
 
     def __init__(self, bound: float, action: str) -> None:
         self.bound, self.action = bound, action
-        self.tripped = False
+        self.stopped = False
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> Any:
         """Look at each line of the log."""
@@ -30,8 +30,8 @@ class Guard(TrainerCallback):
                 "lower the learning rate, raise beta, or add the loss 'sft'%s",
                 state.global_step, -change, self.bound, "; training stops" if self.action == "stop" else "",
             )  # fmt: skip
-            self.tripped = True
             if self.action == "stop":
+                self.stopped = True
                 control.should_training_stop = True
                 control.should_save = True
         return control

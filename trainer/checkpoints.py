@@ -5,7 +5,7 @@
     ├── config.json …         the model's and the tokenizer's own files
     ├── weights/              a LoRA's weights, instead of those above; beside them is the adapter as PEFT reads it
     ├── optimizer/            its tensors, by the names of the weights
-    ├── state.json            its other values, scheduler, random numbers, and what the data's order depends on
+    ├── state.json            its other values, scheduler, random numbers, the data's order, what training began with
     ├── trainer_state.json    transformers' own
     └── files.json            written last: the size of every other file
 
@@ -16,6 +16,7 @@ it needs, whoever wrote them. Nothing is unpickled: torch's own format of sharde
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import shutil
@@ -54,6 +55,32 @@ def newest_checkpoint(output: Path) -> Path | None:
             return folder
         log.warning("%s is passed over: %s", folder, flaw)
     return None
+
+
+def choose_checkpoint(wanted: Any, output: Path) -> tuple[str, str] | None:
+    """The folder to resume from, and a hash of its state.json; None where "last" finds none.
+
+    `wanted`: a folder, or True or "last" for the newest whole one. Raises TrainingInputError where it cannot be had.
+    """
+    if wanted is True or wanted == "last":
+        folder = newest_checkpoint(output)
+        if folder is None and wanted == "last":
+            return None
+        if folder is None:
+            raise TrainingInputError(f"{output} holds no whole checkpoint to go on from")
+    else:
+        folder = Path(wanted)
+        if (flaw := find_flaw(folder)) is not None:
+            raise TrainingInputError(f"{folder} cannot be resumed: {flaw}")
+    return str(folder), str(hash_state(folder))
+
+
+def hash_state(folder: Path) -> str | None:
+    """Hash of a checkpoint's state.json; None where it is not seen."""
+    try:
+        return hashlib.sha256((folder / STATE).read_bytes()).hexdigest()
+    except OSError:
+        return None
 
 
 def find_flaw(folder: Path) -> str | None:

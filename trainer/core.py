@@ -25,6 +25,7 @@ from trainer.head import attach, inner_model
 from trainer.layouts import choose_layout, request_for
 from trainer.loading import load_model, load_tokenizer
 from trainer.metrics import MetricBuffer, merge_means, text_metrics
+from trainer.origin import describe_adapters, describe_weights
 from trainer.resuming import ResumableTrainer
 from trainer.scores import Scores, join_scores, make_scores
 from trainer.sharding import keep_sum_exact, rounded_weights
@@ -90,6 +91,8 @@ class CoreTrainer(ResumableTrainer):
         self._buffers = {"train": MetricBuffer(), "eval": MetricBuffer()}
         attach(self.model)
         self.model.eval()
+        adapters = describe_adapters(self.model)
+        self._start = {"adapters": adapters, "base": describe_weights(self.model, frozen=True) if adapters else None}
         held_out = eval_examples.values() if isinstance(eval_examples, dict) else [eval_examples or ()]
         self._budget = args.token_budget([*train_examples, *(e for part in held_out for e in part)])
         if self.args.device.type == "cuda":

@@ -35,14 +35,22 @@ class ScoredText(Placed):
 
 
 def score_rows(
-    model: str | PreTrainedModel, rows: Iterable[Row], tokenizer: Any = None, *, form: Form = "preference", **how: Any
+    model: str | PreTrainedModel,
+    rows: Iterable[Row],
+    tokenizer: Any = None,
+    *,
+    form: Form = "preference",
+    trust_remote_code: bool = False,
+    **how: Any,
 ) -> list[tuple[ScoredText, ...]]:
     """Score each completion of each row (data.py has the forms of rows); `how` as in `score_examples`.
 
     The tokenizer is by default the model's. Raises TrainingInputError for a row that cannot be tokenized.
     """
     rows = list(rows)
-    tokenizer = tokenizer or load_tokenizer(model if isinstance(model, str) else model.name_or_path)
+    how["trust_remote_code"] = trust_remote_code
+    name = model if isinstance(model, str) else model.name_or_path
+    tokenizer = tokenizer or load_tokenizer(name, trust_remote_code=trust_remote_code)
     examples = tokenize_rows(rows, tokenizer, form=form)
     scored = score_examples(model, examples, pad=pad_token(tokenizer), **how)
     return [
@@ -64,6 +72,7 @@ def score_examples(
     dtype: str | torch.dtype = torch.float32,
     autocast: torch.dtype | None = None,
     cache: ReferenceCache | None = None,
+    trust_remote_code: bool = False,
 ) -> list[tuple[Vector, ...]]:
     """Log-probs in nats of all tokens of each example's completions, fp32 vectors.
 
@@ -71,10 +80,11 @@ def score_examples(
     trainer's requests, too. One that is loaded here gets its weights in `dtype` and is freed at the end. As in training
     they are fp32 by default, and `autocast` is the precision that they compute in (`bf16: true`: torch.bfloat16).
     `max_tokens` bounds a micro-batch, but for examples that need more; `cache` keeps what is computed, by content.
+    `trust_remote_code` runs the Python code that the model, or an adapter's base, brings.
     """
     how: dict[str, Any] = {"max_tokens": max_tokens, "layout": layout, "autocast": autocast, "cache": cache}
     if isinstance(model, str):
-        loaded = load_scored(model, dtype).to(PartialState().device)
+        loaded = load_scored(model, dtype, trust_remote_code=trust_remote_code).to(PartialState().device)
         try:
             return score_examples(loaded, examples, pad=pad, **how)
         finally:
@@ -109,17 +119,26 @@ def encode_answer(prompt: Turns, text: str, tokenizer: Any, *, ended: bool = Tru
     return Example(tuple(ids), ((*written, *([tokenizer.eos_token_id] if ended else [])),), where)
 
 
-def load_scored(model: str, dtype: str | torch.dtype = torch.float32) -> Any:
+def load_scored(model: str, dtype: str | torch.dtype = torch.float32, *, trust_remote_code: bool = False) -> Any:
     """A causal language model; from the folder of a PEFT adapter, its base with the adapter on it."""
-    base = model
-    if is_adapter(model):
-        from peft import PeftConfig, PeftModel
-
-        refuse_pickled_adapter(model)
-        base = PeftConfig.from_pretrained(model).base_model_name_or_path
-    loaded = load_model(base, dtype)
+    base = base_of(model)
+    loaded = load_model(base, dtype, trust_remote_code=trust_remote_code)
     loaded.config.use_cache = False  # as in training: the configuration is in the key of what the cache knows
-    return loaded if base == model else PeftModel.from_pretrained(loaded, model)
+    if base == model:
+        return loaded
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(loaded, model)
+
+
+def base_of(model: str) -> str:
+    """What the adapter in a folder lies on; any other model is its own base."""
+    if not is_adapter(model):
+        return model
+    from peft import PeftConfig
+
+    refuse_pickled_adapter(model)
+    return str(PeftConfig.from_pretrained(model).base_model_name_or_path)
 
 
 def is_adapter(model: str) -> bool:

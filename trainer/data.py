@@ -109,6 +109,10 @@ def _tokenize(row: Row, tokenizer: Any, where: str, form: Form) -> Example:
     for name, text in texts.items():
         if not text.strip():
             raise TrainingInputError(f"{where}: {name} is empty")
+    try:
+        "".join((start, *texts.values())).encode()
+    except UnicodeEncodeError as error:
+        raise TrainingInputError(f"{where}: holds half a character, {error.object[error.start]!a}") from error
     prompt_ids = tokenizer(start, add_special_tokens=not conversation)["input_ids"]
     if prompt_ids and prompt_ids[-1] == tokenizer.eos_token_id and not conversation:
         prompt_ids.pop()  # some tokenizers end every text

@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from accelerate.utils import broadcast_object_list, gather_object
 from torch.distributed.checkpoint.api import CheckpointException
 
-from trainer.errors import NotSaved, TrainingInputError
+from trainer.errors import NotSaved, TrainerError, TrainingInputError
 
+Made = TypeVar("Made")
 REFUSALS = {errno.ENOSPC: "no space left", errno.EDQUOT: "quota exceeded"}
 """What passes once there is room: by the number that the system gives it, in words."""
 
@@ -45,20 +46,36 @@ def told_of(what: str, advice: Callable[[], str]) -> Iterator[None]:
         raise NotSaved(f"{what} was not written: {refusal}; {advice()}") from error
 
 
-def on_main(is_main: bool, action: Callable[[], None]) -> None:
-    """Do something in the main process alone. All wait for it; a refusal of its disk is raised in all of them."""
-    refused: OSError | None = None
+def on_main(is_main: bool, action: Callable[[], Made]) -> Made:
+    """Do something in the main process alone; all wait for it, and all get what it returns.
+
+    Where it fails, it fails in all of them: in the others with an error that names the main one's.
+    """
+    made: Any = None
+    failed: Exception | None = None
     if is_main:
         try:
-            action()
+            made = action()
         except Exception as error:
-            told = find_refusal(error)
-            if told is None:
-                raise
-            refused = OSError(next(number for number, words in REFUSALS.items() if words == told), told)
-    (refused,) = broadcast_object_list([refused])
-    if refused is not None:
-        raise refused
+            failed = error
+    made, told = broadcast_object_list([made, None if failed is None else _retell(failed)])
+    if failed is not None:
+        raise failed
+    if told is not None:
+        raise told
+    return made  # type: ignore[no-any-return]
+
+
+def _retell(error: Exception) -> Exception:
+    """An error of the main process as the others raise it: of a kind that can be sent to them."""
+    refusal = find_refusal(error)
+    if isinstance(error, TrainerError):
+        return type(error)(str(error))
+    if refusal is not None:
+        return OSError(next(number for number, words in REFUSALS.items() if words == refusal), refusal)
+    if isinstance(error, OSError) and error.filename is not None:
+        return OSError(error.errno, error.strerror, str(error.filename))
+    return RuntimeError(f"the main process failed: {type(error).__name__}: {error}")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -84,17 +101,21 @@ def check_seen_by_all(folder: Path, is_main: bool, patience: float = 30.0) -> No
         mark.touch()
 
     on_main(is_main, make)
-    until = time.monotonic() + patience
-    while not mark.exists() and time.monotonic() < until:
-        time.sleep(0.2)
-    seen = gather_object([mark.exists()])
+    blind = find_blind(mark.exists, patience)
     on_main(is_main, lambda: mark.unlink(missing_ok=True))
-    if not all(seen):
-        blind = [rank for rank, sees in enumerate(seen) if not sees]
+    if blind:
         raise TrainingInputError(
             f"output_dir {folder} is not seen by processes {blind}: several machines save to storage that all of them "
             "share; or take save_strategy='no'"
         )
+
+
+def find_blind(sees: Callable[[], bool], patience: float = 30.0) -> list[int]:
+    """The processes that do not see something within some seconds: several machines' caches may lag behind."""
+    until = time.monotonic() + patience
+    while not (seen := sees()) and time.monotonic() < until:
+        time.sleep(0.2)
+    return [rank for rank, sees_it in enumerate(gather_object([seen])) if not sees_it]
 
 
 def move_model(fresh: Path, folder: Path) -> None:

@@ -26,6 +26,7 @@ from trainer.head import attach, find_head, inner_model
 from trainer.layouts import choose_layout, request_for
 from trainer.loading import load_model
 from trainer.metrics import length_edges, preference_metrics
+from trainer.origin import describe_weights, is_fresh
 from trainer.reference import ReferenceCache, add_reference
 from trainer.scores import Scores, make_scores
 from trainer.sharding import keep_sum_exact, round_weights
@@ -34,8 +35,9 @@ from trainer.sharding import keep_sum_exact, round_weights
 class DPOTrainer(CoreTrainer):
     """Train a causal language model on pairs (or rankings, or labelled texts); see CoreTrainer and data.py.
 
-    `ref_model` is a folder, a hub id or a model with the same tokenizer; by default the reference is the start. Raises
-    ReferenceMismatch when policy and reference differ at step 0 although they are the same model.
+    `ref_model` is a folder, a hub id or a model with the same tokenizer, whose own code is run with
+    `trust_reference_code` alone; by default the reference is the start. Raises ReferenceMismatch when policy and
+    reference differ at step 0 although they are the same model.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class DPOTrainer(CoreTrainer):
         processing_class: Any = None,
         peft_config: Any = None,
         trust_remote_code: bool = False,
+        trust_reference_code: bool = False,
         **options: Any,
     ) -> None:
         if args is None or train_dataset is None:
@@ -56,10 +59,12 @@ class DPOTrainer(CoreTrainer):
         super().__init__(model, args, train_dataset, eval_dataset, processing_class, peft_config, **options)
         if isinstance(ref_model, str):
             dtype = next(self.model.parameters()).dtype
-            ref_model = load_model(ref_model, dtype, trust_remote_code=trust_remote_code)
+            ref_model = load_model(ref_model, dtype, trust_remote_code=trust_reference_code)
+        self._guard: Guard | None = None
         self._edges = length_edges(self.train_dataset)
         if args.guard_chosen_drop is not None:
-            self.add_callback(Guard(args.guard_chosen_drop, args.guard_action))
+            self._guard = Guard(args.guard_chosen_drop, args.guard_action)
+            self.add_callback(self._guard)
         self._reference: Any = None
         self._own_reference = ref_model is None
         self._cache = ReferenceCache(Path(args.reference_cache).expanduser()) if args.reference_cache else None
@@ -68,7 +73,13 @@ class DPOTrainer(CoreTrainer):
         if self._live and traits.mismatched:
             raise TrainingInputError("kto cannot be mixed with a live reference (tdpo1, tdpo2, sync_ref_model)")
         if traits.reference or traits.kl:
+            if ref_model is not None or not (self._start["adapters"] and (self._live or is_fresh(self.model))):
+                self._start["reference"] = describe_weights(self.model if ref_model is None else ref_model)
             self._take_reference(ref_model)
+
+    @property
+    def _stopped(self) -> bool:
+        return self._guard is not None and self._guard.stopped
 
     def _take_reference(self, ref_model: PreTrainedModel | None) -> None:
         adapters = hasattr(self.model, "disable_adapter")
@@ -103,11 +114,12 @@ class DPOTrainer(CoreTrainer):
             a = self.args
             self.add_callback(FollowPolicy(reference, a.ref_model_mixup_alpha, a.ref_model_sync_steps))
 
-    def train(self, resume_from_checkpoint: Any = None, **options: Any) -> Any:
-        """As transformers.Trainer.train. A reference that moves is not in checkpoints, so it cannot be resumed."""
-        if resume_from_checkpoint and self.args.sync_ref_model:
+    def _choose(self, wanted: Any) -> Path | None:
+        """A reference that moves is not in checkpoints, so it cannot be resumed."""
+        folder = super()._choose(wanted)
+        if folder is not None and self.args.sync_ref_model:
             raise TrainingInputError("training with sync_ref_model cannot be resumed: its reference is not kept")
-        return super().train(resume_from_checkpoint=resume_from_checkpoint, **options)
+        return folder
 
     def _copy_start(self) -> Any:
         """A copy of the policy without the replaced forward, which would lead back into the policy."""

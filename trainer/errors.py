@@ -9,6 +9,11 @@ TrainerError
 
 from __future__ import annotations
 
+import unicodedata
+
+SHOWN = "\n\t\u200c\u200d"
+"""Line ends and tabs, and joiners, which are parts of words and of emoji."""
+
 
 class TrainerError(Exception):
     """Base of every error that the trainer raises on purpose."""
@@ -28,3 +33,14 @@ class NonFiniteLoss(TrainerError, ArithmeticError):
 
 class NotSaved(TrainerError, OSError):
     """A checkpoint or a model could not be written."""
+
+
+def printable(text: str) -> str:
+    r"""A text with an escape (`\x1b`, `\u202e`) in place of every character that a terminal obeys or does not show."""
+    if text.isprintable():
+        return text
+    return "".join(mark if _is_shown(mark) else mark.encode("unicode_escape").decode() for mark in text)
+
+
+def _is_shown(mark: str) -> bool:
+    return mark.isprintable() or mark in SHOWN or unicodedata.category(mark) == "Zs"

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
+from accelerate.utils import gather_object
 from torch.nn.attention import sdpa_kernel
 
 from trainer.attention import NOT_CUDNN, TreeMask, use_tree_attention
@@ -103,7 +104,7 @@ def request_for(batch: MicroBatch, **options: Any) -> Request:
 
 
 def choose_layout(model: Any, examples: Sequence[Example], pad: int, wanted: str, budget: int) -> Layout:
-    """The fastest layout that gives the model's own log-probs on real examples; the choice is logged.
+    """The fastest layout that gives the model's own log-probs on real examples, in all processes; it is logged.
 
     `wanted`: "auto", "tree" or "padded". Raises TrainingInputError where "tree" is wanted and cannot be had.
     """
@@ -120,17 +121,19 @@ def choose_layout(model: Any, examples: Sequence[Example], pad: int, wanted: str
         padded = Padded(whole_logits=True)
     if wanted == "padded":
         return padded
+    tree, off = Tree(flex=next(model.parameters()).is_cuda), 0.0
     obstacle = find_obstacle(model) or strange or None
     if obstacle is None:
-        tree = Tree(flex=next(model.parameters()).is_cuda)
         off = largest_difference(own, token_logps(model, few, tree, pad, budget))
         if off <= limit:  # the longest shows what sliding windows do; its full logits may not fit into memory
             rows = token_logps(model, longest, padded, pad, budget)
             off = max(off, largest_difference(rows, token_logps(model, longest, tree, pad, budget)))
-        if off <= limit:
-            log.info("layout: prompt tries; largest difference to one row for each text %.2g nats a token", off)
-            return tree
-        obstacle = f"its log-probs differ by {off:.2g} nats a token"
+        if off > limit:
+            obstacle = f"its log-probs differ by {off:.2g} nats a token"
+    obstacle = next(filter(None, gather_object([obstacle])), None)  # devices round differently, and all must plan alike
+    if obstacle is None:
+        log.info("layout: prompt tries; largest difference to one row for each text %.2g nats a token", off)
+        return tree
     if wanted == "tree":
         raise TrainingInputError(f"layout 'tree' is not possible with this model: {obstacle}; use 'padded'")
     log.info("layout: one padded row for each text; tries are not possible with this model: %s", obstacle)

@@ -5,18 +5,24 @@ Tensors of a weight's own shape are sharded as it is; others (step counts, facto
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.distributed.tensor import DTensor
+from torch.optim.lr_scheduler import LambdaLR
 
 from trainer.checkpoints import list_tensors, read_tensors, write_tensors
 from trainer.errors import TrainingInputError
 
+log = logging.getLogger(__name__)
+
 Weights = Mapping[str, torch.nn.Parameter]
 ADVICE = "take another one, or save_strategy='no'"
+GIVEN = ("weight_decay", "betas", "eps")
+"""Settings of a group that are this training's own, and not what they were."""
 SEPARATOR = "/"
 """Stands between the name of a state and that of its weight, in which it never occurs."""
 
@@ -51,7 +57,10 @@ def write_state(optimizer: Any, weights: Weights, folder: Path, *, together: boo
 
 
 def read_state(optimizer: Any, weights: Weights, folder: Path, told: Mapping[str, Any], *, together: bool) -> None:
-    """Give a fresh optimizer the state that was written. Raises TrainingInputError where it has other weights."""
+    """Give a fresh optimizer the state that was written; what training sets is as it is now set.
+
+    Raises TrainingInputError where it has other weights.
+    """
     names = {id(weight): name for name, weight in weights.items()}
     own = [[names[id(weight)] for weight in group["params"]] for group in optimizer.param_groups]
     if own != [group["weights"] for group in told["groups"]]:
@@ -74,9 +83,32 @@ def read_state(optimizer: Any, weights: Weights, folder: Path, told: Mapping[str
     for group, current in zip(told["groups"], optimizer.param_groups, strict=True):
         ids = [numbers.setdefault(name, len(numbers)) for name in group["weights"]]
         settings = {key: _as_it_was(value, current.get(key)) for key, value in group["settings"].items()}
+        settings |= {key: current[key] for key in GIVEN if key in current}
         groups.append({**settings, "params": ids})
     states = {numbers[name]: state for name, state in mixed.items()}
     optimizer.load_state_dict({"state": states, "param_groups": groups})
+
+
+def read_schedule(scheduler: Any, optimizer: Any, told: Mapping[str, Any]) -> None:
+    """Let a fresh schedule go on at the step where it was, from the learning rate that this training is given.
+
+    A schedule that makes its rate from the one before (reduce_lr_on_plateau) goes on from that one.
+    """
+    scheduler = getattr(scheduler, "scheduler", scheduler)
+    bases = getattr(scheduler, "base_lrs", None)
+    scheduler.load_state_dict(dict(told))
+    if not isinstance(scheduler, LambdaLR) or bases is None:
+        log.info("the learning rate goes on from %s", [float(group["lr"]) for group in optimizer.param_groups])
+        return
+    factors = (factor(scheduler.last_epoch) for factor in scheduler.lr_lambdas)
+    scheduler.base_lrs = bases
+    scheduler._last_lr = [base * factor for base, factor in zip(bases, factors, strict=True)]
+    for group, base, rate in zip(optimizer.param_groups, bases, scheduler._last_lr, strict=True):
+        group["initial_lr"] = base
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def plain(value: Any, what: str) -> Any:

@@ -11,7 +11,7 @@ import json
 import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,8 @@ from accelerate.utils import broadcast_object_list, gather_object
 
 from trainer.balance import balance
 from trainer.data import Example
-from trainer.disk import told_of
+from trainer.disk import find_refusal, on_main, told_of
+from trainer.errors import TrainingInputError
 from trainer.head import inner_model
 from trainer.layouts import Layout, score_plan
 from trainer.packing import split_unit
@@ -58,10 +59,23 @@ class ReferenceCache:
         self._made = True
         return connection
 
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Another file, or a damaged one, as TrainingInputError; a full disk stays what it is."""
+        try:
+            yield
+        except (sqlite3.DatabaseError, ValueError, TypeError) as error:
+            if find_refusal(error) is not None:
+                raise
+            raise TrainingInputError(
+                f"reference_cache {self._path} cannot be used: {error}; name another file, or remove this one: "
+                "what it held is computed anew"
+            ) from error
+
     def get(self, keys: Sequence[bytes]) -> dict[bytes, Vector]:
         """What is known of these keys."""
         found: dict[bytes, Vector] = {}
-        with closing(self._open()) as connection:
+        with self._told(), closing(self._open()) as connection:
             for start in range(0, len(keys), FETCHED):
                 part = keys[start : start + FETCHED]
                 query = f"SELECT key, value FROM logps WHERE key IN ({','.join('?' * len(part))})"  # noqa: S608
@@ -72,7 +86,7 @@ class ReferenceCache:
     def put(self, entries: dict[bytes, Vector]) -> None:
         """Add entries; what is there already stays."""
         rows = [(key, value.tobytes()) for key, value in entries.items()]
-        with closing(self._open()) as connection, connection:
+        with self._told(), closing(self._open()) as connection, connection:
             connection.executemany("INSERT OR IGNORE INTO logps VALUES (?, ?)", rows)
 
 
@@ -116,13 +130,12 @@ def add_reference(
     """The examples with the log-probs that `model` gives to each of their texts; ranks share the work.
 
     Rank 0 alone reads and writes the cache, after each part of the pass, so its file may lie anywhere. Raises NotSaved
-    where the disk is full; what is in the cache is found again.
+    where the disk is full; what is in the cache is found again. What fails in its cache fails in all of them.
     """
-    cache = cache if rank == 0 else None
+    cache, is_main = (cache, True) if rank == 0 else (None, False)
     (weights,) = broadcast_object_list([hash_weights(model) if cache else ""])
     keys = [[text_key(weights, example.prompt, text) for text in example.texts] for example in examples]
-    known = cache.get(sorted({key for row in keys for key in row})) if cache else {}
-    (known,) = broadcast_object_list([known])
+    known = on_main(is_main, lambda: cache.get(sorted({key for row in keys for key in row})) if cache else {}) or {}
     missing = [i for i, row in enumerate(keys) if any(key not in known for key in row)]
     if cache:
         log.info("reference log-probs: %d of %d examples known", len(examples) - len(missing), len(examples))
@@ -134,9 +147,8 @@ def add_reference(
             fresh = made | fresh
         for key, vector in fresh.items():
             known.setdefault(key, vector)  # what was known first stays, here as in the cache
-        if cache:
-            with told_of("the cache of reference log-probs", lambda: "make room and start again; what it has is kept"):
-                cache.put(fresh)
+        with told_of("the cache of reference log-probs", lambda: "make room and start again; what it has is kept"):
+            on_main(is_main, partial(cache.put, fresh) if cache else lambda: None)
     return [
         replace(example, reference=tuple(known[key] for key in row))
         for example, row in zip(examples, keys, strict=True)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from accelerate.utils import gather_object
 from transformers import Trainer
-from transformers.trainer_callback import ExportableState, TrainerState
+from transformers.trainer_callback import ExportableState
 from transformers.trainer_utils import SaveStrategy, rotate_checkpoints
 
 from trainer.checkpoints import (
@@ -24,24 +24,27 @@ from trainer.checkpoints import (
     TRAINER_STATE,
     WEIGHTS,
     begin,
+    choose_checkpoint,
     find_flaw,
     finish,
+    hash_state,
     newest_checkpoint,
     read_tensors,
     write_tensors,
 )
-from trainer.disk import check_seen_by_all, move_model, on_main, read_json, told_of, write_json
+from trainer.disk import check_seen_by_all, find_blind, move_model, on_main, read_json, told_of, write_json
 from trainer.errors import TrainingInputError
-from trainer.optimizer_state import plain, read_state, write_state
+from trainer.optimizer_state import plain, read_schedule, read_state, write_state
 from trainer.random_state import put_random_state, take_random_state
-from trainer.same import FORMAT, check_same, describe_order, describe_schedule, told_as_unfit
+from trainer.same import FORMAT, check_same, describe_order, describe_schedule, read_kept
 from trainer.sharding import gather_weights, name_parameters, name_weights, set_up
 
 log = logging.getLogger(__name__)
 
 
 class ResumableTrainer(Trainer):
-    """Saves and resumes. `train(resume_from_checkpoint=…)` takes a folder, or True for the newest whole one.
+    """Saves and resumes. `train(resume_from_checkpoint=…)` takes a folder, True for the newest whole one, or "last" for
+    that one where there is any.
 
     Raises TrainingInputError for what cannot be resumed, NotSaved where the disk refuses.
     """
@@ -50,6 +53,8 @@ class ResumableTrainer(Trainer):
     control: Any
     state: Any
     train_dataset: Any
+    _start: dict[str, Any]
+    """What training began with, as JSON (origin.py)."""
 
     def create_accelerator_and_postprocess(self) -> None:
         """As the library does it, with FSDP2 as this trainer wants it, on CPUs, too."""
@@ -70,25 +75,35 @@ class ResumableTrainer(Trainer):
         """Whether adapters are trained, so that the base is left out of what is kept."""
         return hasattr(self.model, "peft_config")
 
+    @property
+    def _stopped(self) -> bool:
+        """Whether a guard stopped it."""
+        return False
+
     # --- going on ---
 
     def train(self, resume_from_checkpoint: Any = None, **options: Any) -> Any:
         """As transformers.Trainer.train."""
-        if resume_from_checkpoint is True:
-            resume_from_checkpoint = newest_checkpoint(Path(self.args.output_dir))
-            if resume_from_checkpoint is None:
-                raise TrainingInputError(f"{self.args.output_dir} holds no whole checkpoint to go on from")
-        if resume_from_checkpoint:
-            folder = Path(resume_from_checkpoint)
-            flaw = find_flaw(folder)
-            if flaw is not None:
-                raise TrainingInputError(f"{folder} cannot be resumed: {flaw}")
-            with told_as_unfit(folder):
-                check_same(folder, read_json(folder / STATE), self._order, self.args)
-                TrainerState.load_from_json(str(folder / TRAINER_STATE))
+        folder = self._choose(resume_from_checkpoint) if resume_from_checkpoint else None
+        if folder is not None:
+            check_same(folder, read_kept(folder), self._order, self._start, self.args)
         if self._together and self.args.save_strategy != SaveStrategy.NO:
             check_seen_by_all(Path(self.args.output_dir), self.is_world_process_zero())
-        return super().train(resume_from_checkpoint=str(resume_from_checkpoint or "") or None, **options)
+        return super().train(resume_from_checkpoint=None if folder is None else str(folder), **options)
+
+    def _choose(self, wanted: Any) -> Path | None:
+        """The checkpoint that is meant, chosen by the main process for all of them, and seen by all."""
+        found = on_main(self.is_world_process_zero(), lambda: choose_checkpoint(wanted, Path(self.args.output_dir)))
+        if found is None:
+            return None
+        folder, digest = Path(found[0]), found[1]
+        blind = find_blind(lambda: hash_state(folder) == digest and find_flaw(folder) is None)
+        if blind:
+            raise TrainingInputError(
+                f"{folder} is not seen by processes {blind} as the first one sees it: checkpoints lie on storage that "
+                "all machines share"
+            )
+        return folder
 
     @cached_property
     def _order(self) -> dict[str, Any]:
@@ -110,22 +125,20 @@ class ResumableTrainer(Trainer):
             return
         folder = Path(checkpoint)
         weights = name_parameters(self.model)
-        with told_as_unfit(folder):
-            kept = read_json(folder / STATE)
-            read_state(self.optimizer, weights, folder / OPTIMIZER, kept["optimizer"], together=self._together)
-            self.lr_scheduler.load_state_dict(kept["scheduler"])
+        kept = read_json(folder / STATE)
+        read_state(self.optimizer, weights, folder / OPTIMIZER, kept["optimizer"], together=self._together)
+        read_schedule(self.lr_scheduler, self.optimizer, kept["scheduler"])
 
     def _load_scaler(self, checkpoint: str | None) -> None:
         scaler = getattr(self.accelerator, "scaler", None)
-        if checkpoint is not None and scaler is not None:
-            with told_as_unfit(Path(checkpoint)):
-                scaler.load_state_dict(read_json(Path(checkpoint) / STATE)["scaler"])
+        kept = None if checkpoint is None else read_json(Path(checkpoint) / STATE)["scaler"]
+        if kept is not None and scaler is not None:
+            scaler.load_state_dict(kept)
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
-            with told_as_unfit(Path(checkpoint)):
-                states = read_json(Path(checkpoint) / STATE)["random"]
-                put_random_state(states[self.args.process_index % len(states)])
+            states = read_json(Path(checkpoint) / STATE)["random"]
+            put_random_state(states[self.args.process_index % len(states)])
 
     def _run_epoch(self, *given: Any, epoch: int, train_dataloader: Any, **named: Any) -> Any:
         """As the library does it; but a training that has made all its steps makes no further one."""
@@ -150,6 +163,9 @@ class ResumableTrainer(Trainer):
                 on_main(is_main, lambda: begin(output, fresh))
                 if self.args.save_only_model:
                     self.save_model(str(fresh), _internal_call=True)
+                    if self._trained_only:  # load_best_model_at_end reads them
+                        weights = name_weights(self.model, trained_only=True)
+                        write_tensors(fresh / WEIGHTS, weights, together=self._together)
                 else:
                     self._write_checkpoint(fresh)
                 on_main(is_main, lambda: finish(fresh, final))
@@ -177,6 +193,8 @@ class ResumableTrainer(Trainer):
             "processes": self.args.world_size,
             "order": self._order,
             "schedule": describe_schedule(self.args),
+            "start": self._start,
+            "stopped": self._stopped and self.state.global_step < self.state.max_steps,
             "optimizer": write_state(self.optimizer, name_parameters(self.model), folder / OPTIMIZER, together=many),
             "scheduler": plain(self.lr_scheduler.state_dict(), "the schedule's state"),
             "scaler": None if scaler is None else plain(scaler.state_dict(), "the scaler's state"),

@@ -54,10 +54,7 @@ class Speedometer:
 
     def weigh(self, block: Block) -> float:
         """Floating point operations of one forward and backward pass of a trie."""
-        trie = block.trie
-        scored = len(trie) - int(trie.depth_T[trie.paths[0][0]])  # all but the prompt
-        context = int(trie.depth_T.sum()) + len(trie)
-        return float(self._per_token * len(trie) + self._per_scored * scored + self._per_context * context)
+        return count_flops(block, self._per_token, self._per_scored, self._per_context)
 
     def flops(self, batch: MicroBatch) -> float:
         """Floating point operations of one forward and backward pass."""
@@ -83,3 +80,11 @@ class Speedometer:
                 shown["mfu"] = self._flops / seconds / self._peak
         self._restart()
         return shown
+
+
+def count_flops(block: Block, per_token: float, per_scored: float, per_context: float) -> float:
+    """Floating point operations of a trie, by those of a token, of one that the head scores, and of one attended to."""
+    trie = block.trie
+    scored = len(trie) - int(trie.depth_T[trie.paths[0][0]])  # all but the prompt
+    context = int(trie.depth_T.sum()) + len(trie)
+    return float(per_token * len(trie) + per_scored * scored + per_context * context)

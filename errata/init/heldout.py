@@ -9,6 +9,7 @@ from pathlib import Path
 
 from errata.init.guess import Sample, guess_problems, look
 from pipeline.checkers.base import Checker
+from pipeline.data_folders import read_list
 from pipeline.errors import ConfigError, DataError, UsageError
 from pipeline.files import write_file
 from pipeline.measures.folding import fold_question
@@ -49,7 +50,7 @@ def list_splits(path: str, subset: str | None) -> list[str]:
     """The splits of a `datasets` id or folder; none where it cannot tell. Raises DataError where it is no data set."""
     described = Path(path) / "dataset_dict.json"
     if described.is_file():
-        return list(json.loads(described.read_text(encoding="utf-8"))["splits"])
+        return [str(split) for split in read_list(described, "splits")]
     if (Path(path) / "state.json").is_file():
         return []
     import datasets

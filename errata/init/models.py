@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -17,7 +16,8 @@ from errata.init.plan import LEARNING_RATE, MAX_TOKENS
 from pipeline.engines import endpoint, transformers, vllm
 from pipeline.engines.base import EngineSettings
 from pipeline.errors import ConfigError
-from pipeline.identity import check_model
+from pipeline.identity import check_model, read_json_object
+from pipeline.serving.client import is_loopback
 from pipeline.settings import nearest
 
 SERVED = re.compile(r"(?:(?P<name>[A-Za-z][\w.-]{0,40})=)?(?P<model>[^@\s][^\s]*)@(?P<url>https?://\S+)")
@@ -144,7 +144,7 @@ def key_is_missing(engine: EngineSettings) -> str | None:
 
 def is_local(engine: EngineSettings) -> bool:
     """Whether the engine is a server on this machine, which costs nothing."""
-    return re.match(r"https?://(127\.|localhost[:/]|\[::1\])", getattr(engine, "base_url", "")) is not None
+    return is_loopback(getattr(engine, "base_url", ""))
 
 
 def room_for_answers(student: EngineSettings) -> int:
@@ -152,7 +152,7 @@ def room_for_answers(student: EngineSettings) -> int:
     described = Path(student.local_model or "") / "config.json"
     if student.local_model is None or not described.is_file():
         return MAX_TOKENS
-    context = _read(described).get("max_position_embeddings")
+    context = read_json_object(described).get("max_position_embeddings")
     return min(MAX_TOKENS, context // 2) if isinstance(context, int) and context > 1 else MAX_TOKENS
 
 
@@ -161,15 +161,7 @@ def learning_rate(model: str | None) -> float:
     folder = Path(model or "")
     if model is None or not folder.is_dir():
         return LEARNING_RATE
-    described = _read(folder / "config.json")
+    described = read_json_object(folder / "config.json")
     width = 4 if described.get("dtype", described.get("torch_dtype")) == "float32" else 2
     size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     return SMALL_RATE if 0 < size / width < SMALL else LEARNING_RATE
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{file}: cannot be read: {error}") from error
-    return told if isinstance(told, dict) else {}

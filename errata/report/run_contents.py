@@ -28,6 +28,7 @@ from errata.report.run_reading import (
 )
 from errata.report.run_texts import Texts, read_texts
 from errata.report.run_training import finite_log
+from pipeline.data_folders import refuse_links
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,11 @@ class Contents:
 
 
 def read_contents(folder: Path) -> Contents:
-    """Read a run, a loop or an ablation. Raises DataError for a folder that is none, and for files that are broken."""
+    """Read a run, a loop or an ablation.
+
+    Raises DataError for a folder that is none, for files that are broken, and for links to what is not in it.
+    """
+    refuse_links(folder)
     if is_loop(folder):
         loop = read_loop(folder)
         shown = next((one for one in loop.rounds if one.number == loop.best), loop.rounds[-1] if loop.rounds else None)

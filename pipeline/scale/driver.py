@@ -19,13 +19,13 @@ from pipeline.errors import ConfigError, ErrataError, StoppedEarly
 from pipeline.finish import Basis
 from pipeline.meter import Meter
 from pipeline.problems import ProblemSource
-from pipeline.scale.cluster import find_nodes, look_at, versions
+from pipeline.scale.cluster import end_process, find_nodes, look_at, versions
 from pipeline.scale.feed import Feed
 from pipeline.scale.gathered import Gathered
 from pipeline.scale.keeper import Keeper, State
-from pipeline.scale.limits import capacity_of, gpus_needed, group_size_of, meter_names, share_limits
+from pipeline.scale.limits import capacity_of, exceeded, gpus_needed, group_size_of, meter_names, share_limits
 from pipeline.scale.parts import part_size, write_parts
-from pipeline.scale.report import hear_meters
+from pipeline.scale.report import NO_PART, Report, WorkerFailed, hear_meters
 from pipeline.scale.shards import PARTS
 from pipeline.stages import Progress
 
@@ -41,6 +41,9 @@ MOST_AT_ONCE = 64
 INTERRUPTED = "stopped by Ctrl-C; what was done is kept, and the same command goes on from there"
 CALL = 120.0
 """Seconds that an answer of the keeper may take."""
+FEW, SHARE = 20, 0.01
+"""A build in which so many times something raised what is no error of ours, and at more than this share of the problems
+that are done, is ended as a bug."""
 
 
 class Run:
@@ -57,6 +60,15 @@ class Run:
         self._heard = time.monotonic()
         self._looked = 0.0
         self._shown = 0
+        self._workers = 0
+        """That there can be at once."""
+        self._told: set[str] = set()
+        """Why workers cannot work, of which the log was told."""
+        self._ended: dict[str, float] = {}
+        """Seconds of silence after which a worker's process was ended, by its name."""
+        self._raised: dict[int, int] = {}
+        self._reported: list[int] = []
+        """Parts of which the keeper has not been told yet."""
 
     def work(self) -> None:
         """All parts to the workers and back. Raises as `build_on_ray`."""
@@ -74,6 +86,7 @@ class Run:
         except Exception:
             with suppress(StoppedEarly):
                 self._ask("stop", "the build has ended")
+                self._ask("close_workers")
             feed.end()
             raise
         feed.end()
@@ -102,6 +115,9 @@ class Run:
         workers = scale.workers or room
         if workers > room:
             log.warning("the cluster has room for %d of %d workers; the others wait for further nodes", room, workers)
+        self._workers = min(workers, room)
+        for name in exceeded(self.settings, workers):
+            log.warning("%s: there are %d workers, which ask it at least once each at a time", name, workers)
         look_at(fitting, self.folder)
         shared = share_limits(self.settings, workers)
         group_size = group_size_of(shared)
@@ -113,10 +129,10 @@ class Run:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         options: dict[str, Any] = {"num_cpus": 0, "max_restarts": 0, "scheduling_strategy": here}
         cache = (self.settings.runs_dir / "completions.sqlite").resolve()
-        self._keeper = ray.remote(Keeper).options(**options).remote(str(cache), self.settings.name)
+        self._keeper = ray.remote(Keeper).options(**options).remote(str(cache), self.settings.name, len(sizes))
         self._ask("state")
-        job = Job(shared, str(Path.cwd()), str(self.folder), str(parts), size, versions())
-        log.info("%d parts for %d workers on %d nodes", len(sizes), min(workers, room), len(fitting))
+        job = Job(self.settings, str(Path.cwd()), str(self.folder), str(parts), size, workers, versions())
+        log.info("%d parts for %d workers on %d nodes", len(sizes), self._workers, len(fitting))
         self.progress.watch(self.account.tally, self.meters)
         self.progress("problems", 0, len(self.problems))
         self._parts = len(sizes)
@@ -140,16 +156,22 @@ class Run:
                 if report is None:
                     break
                 self.account.gather(report)
+                self._count_raised(report)
                 if report.trouble is None:
-                    taken.add(report.part)
+                    taken |= {report.part} - {NO_PART}
+                    self._reported.append(report.part)
                 elif not isinstance(report.trouble.error, StoppedEarly):
                     raise report.trouble.error
                 else:
                     stopped = self._stop(stopped, str(report.trouble.error))
             if self._interrupted.is_set():
                 stopped = self._stop(stopped, INTERRUPTED)
-            if time.monotonic() - self._looked > LOOK_EVERY and not self._look().under_way and stopped is not None:
-                raise stopped
+            if time.monotonic() - self._looked > LOOK_EVERY:
+                state = self._look()
+                if stopped is not None and not state.under_way:
+                    raise stopped
+                self._go_on_without(state)
+                self._end_silent(state)
         if stopped is not None and len(taken) < self._parts:
             raise stopped
 
@@ -160,7 +182,8 @@ class Run:
 
     def _look(self) -> State:
         """Look at the workers, and show it."""
-        state: State = self._ask("state")
+        state: State = self._ask("state", self._reported)
+        self._reported = []
         self._looked = time.monotonic()
         for line in state.log:
             log.info("%s", line)
@@ -181,8 +204,40 @@ class Run:
             self._heard = now
         return state
 
+    def _count_raised(self, report: Report) -> None:
+        """Raises WorkerFailed where it is not about a few problems."""
+        if report.raised and not self._raised:
+            number = min(report.raised)
+            told = "problem number %d from 0 raised an error, which its attempts are recorded to have failed by; "
+            log.warning(told + "others that do are recorded, too\n%s", number, report.traceback)
+        self._raised |= report.raised
+        if len(self._raised) >= FEW and sum(self._raised.values()) > SHARE * self.account.done:
+            raise WorkerFailed(
+                f"{sum(self._raised.values())} problems raised an error, the last one:\n{report.traceback}"
+            )
+
+    def _go_on_without(self, state: State) -> None:
+        """Tell which workers cannot work. Raises the error of one of them where no worker can."""
+        for trouble in state.unusable:
+            if trouble.told not in self._told:
+                self._told.add(trouble.told)
+                log.warning("the build goes on without a worker that cannot open its engines: %s", trouble.told)
+        if len(state.unusable) >= self._workers:
+            raise state.unusable[0].error
+
+    def _end_silent(self, state: State) -> None:
+        """End the processes of workers of which nothing is heard; Ray starts them again."""
+        limit = self.settings.scale.silence
+        for who, seconds in state.silent:
+            if seconds > self._ended.get(who.start, 0.0) + limit:
+                log.warning(
+                    "on %s: nothing heard of a worker for %d s; its process (%d) is ended", who.host, seconds, who.pid
+                )
+                self._ended[who.start] = seconds
+                end_process(who.node, who.pid, who.created)
+
     def _close_workers(self, feed: Feed) -> None:
-        """Have engines and journals closed, so that no server outlives the run."""
+        """Have engines and journals closed, so that no server outlives the run; what fails then ends no run."""
         self._ask("close_workers")
         deadline = time.monotonic() + CLOSING
         while self._look().open and time.monotonic() < deadline:
@@ -191,6 +246,9 @@ class Run:
                     break
             except queue.Empty:
                 continue
+            except Exception as error:
+                log.warning("while the workers closed: %s", self._explain(error))
+                break
 
     def _ask(self, name: str, *arguments: object) -> Any:
         """Ask the keeper. Raises StoppedEarly where it is gone."""

@@ -1,4 +1,4 @@
-"""Parts out to the workers of Ray Data, their reports in."""
+"""Tickets for parts out to the workers of Ray Data, their reports in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.scale.cluster import data_context
-from pipeline.scale.report import Report
+from pipeline.scale.report import NO_PART, Report
 
 AHEAD = 4
 """Reports that wait to be taken."""
@@ -28,14 +28,15 @@ class Feed:
         from pipeline.scale.worker import Worker
 
         data_context()
-        items = [{"part": part} for part in range(parts)]
+        tickets = parts + workers * at_once  # as many as workers that cannot work may keep
+        items = [{"ticket": ticket} for ticket in range(tickets)]
         pool = ray.data.ActorPoolStrategy(
             size=workers,
             max_concurrent_calls_per_actor=at_once,
-            max_tasks_in_flight_per_actor=at_once + 1,
+            max_tasks_in_flight_per_actor=at_once,  # a part must not stand behind tickets that wait for one
             enable_true_multi_threading=True,
         )
-        self._data = ray.data.from_items(items, override_num_blocks=parts).map_batches(
+        self._data = ray.data.from_items(items, override_num_blocks=tickets).map_batches(
             Worker, batch_size=1, fn_constructor_kwargs=dict(told), compute=pool, num_cpus=cpus, num_gpus=gpus
         )
         self._parts = parts
@@ -64,7 +65,7 @@ class Feed:
             for table in rows:
                 for told in table["report"].to_pylist():
                     report = Report.from_json(told)
-                    done |= {report.part} if report.trouble is None else set()
+                    done |= {report.part} if report.trouble is None and report.part != NO_PART else set()
                     self._put(report)
                 if len(done) == self._parts:
                     self._over.wait()  # asked for more, Ray would end the workers now

@@ -10,14 +10,17 @@ import asyncio
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.cache import CompletionCache, Item, Paid
-from pipeline.errors import ConfigError, EngineUnusable
+from pipeline.errors import EngineUnusable
 from pipeline.scale.ledger import Ledger
+from pipeline.scale.report import Mismatch, Trouble
 from pipeline.scale.suspects import Suspects
+from pipeline.scale.tickets import Tickets
 
 FRUITLESS = 3
 """Deaths of a worker while it opened its engines, one after the other, after which it is not tried again."""
@@ -26,11 +29,27 @@ SILENT = 60.0
 BRIEFLY = 10.0
 """Seconds without a word after which a worker is no longer shown, and not waited for at the end."""
 LONGEST_WAIT = 5.0
-"""Seconds that a worker waits for the answer format before it asks again."""
+"""Seconds that a worker waits for the answer format, or for a part, before it asks again."""
 LINES = 1_000
 """Lines of the workers' logs that wait for the driver."""
 FIND = "find it"
 """The answer to the worker that is to find the answer format."""
+
+
+@dataclass(frozen=True)
+class Who:
+    """A worker's process."""
+
+    actor: str
+    """The same for a worker that was started again."""
+    host: str
+    node: str = ""
+    """Ray's name of the machine."""
+    pid: int = 0
+    created: float = 0.0
+    """When the process began, in the seconds of its machine: another one may get its number later."""
+    start: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """The process' own name."""
 
 
 class Welcome(NamedTuple):
@@ -40,6 +59,8 @@ class Welcome(NamedTuple):
     """The folder of its journals."""
     spent: dict[str, Paid]
     """What the run has paid so far, by engine."""
+    number: int
+    """The actor's, in the order in which they came, from 0."""
 
 
 class Begun(NamedTuple):
@@ -65,8 +86,7 @@ class Orders(NamedTuple):
 class Known:
     """What is known of a worker."""
 
-    actor: str
-    host: str
+    who: Who
     heard: float
     state: str = "opening"
     meters: Mapping[str, Any] = field(default_factory=dict)
@@ -93,24 +113,34 @@ class State(NamedTuple):
     meters: list[Mapping[str, Any]]
     """Of each worker, dead ones too, the last ones heard of."""
     log: list[str]
+    unusable: list[Trouble]
+    """Why workers cannot open their engines, of each that cannot."""
+    silent: list[tuple[Who, float]]
+    """Workers that should have been heard of a moment ago, and the seconds since they were."""
 
 
 class Keeper:
     """An asyncio object that knows nothing of Ray."""
 
-    def __init__(self, cache: str, run: str) -> None:
+    def __init__(self, cache: str, run: str, parts: int = 0) -> None:
         self._cache = CompletionCache(Path(cache))
         self._ledger = Ledger(self._cache.spent(run))
         self._suspects = Suspects()
+        self._tickets = Tickets(parts)
         self._workers: dict[str, Known] = {}
         self._starts: dict[str, int] = {}
+        self._welcomes: dict[str, Welcome] = {}
+        """By the name of the process."""
+        self._numbers: dict[str, int] = {}
+        self._unusable: dict[str, Trouble] = {}
+        """By actor."""
         self._stop: str | None = None
-        self._close = False
+        self._over = asyncio.Event()
         self._log: list[str] = []
         self._left_out = 0
         self._ends = 0
-        self._sampling: tuple[str, str] | None = None
-        """The first worker's host, and what its attempts depend on."""
+        self._first: tuple[str, Mapping[str, str]] | None = None
+        """The first worker's host, and what must be the same on all."""
         self._finder: str | None = None
         self._format: str | None = None
         self._fingerprints: dict[str, str] = {}
@@ -118,8 +148,11 @@ class Keeper:
 
     # --- asked by workers ---
 
-    async def hello(self, actor: str, host: str) -> Welcome:
-        """A worker begins. Raises EngineUnusable for one that dies each time it does."""
+    async def hello(self, who: Who) -> Welcome:
+        """A worker begins; told twice, it is one. Raises EngineUnusable for one that dies each time it does."""
+        if who.start in self._welcomes:
+            return self._welcomes[who.start]
+        actor, host = who.actor, who.host
         self._starts[actor] = self._starts.get(actor, 0) + 1
         if self._starts[actor] > FRUITLESS:
             raise EngineUnusable(
@@ -127,24 +160,46 @@ class Keeper:
                 f"on {host}, by default in /tmp/ray/session_latest/logs"
             )
         shard = f"{len(self._workers):05d}-{uuid.uuid4().hex[:8]}"
-        for before in [shard for shard, worker in self._workers.items() if worker.actor == actor]:
-            self._workers[before].state = "dead"
-            self._finder = None if self._finder == before else self._finder
-        self._workers[shard] = Known(actor, host, time.monotonic())
-        return Welcome(shard, self._ledger.open(shard))
+        self._end_of(actor)
+        self._workers[shard] = Known(who, time.monotonic())
+        number = self._numbers.setdefault(actor, len(self._numbers))
+        self._welcomes[who.start] = Welcome(shard, self._ledger.open(shard), number)
+        return self._welcomes[who.start]
 
-    async def opened(self, shard: str, sampling: str) -> None:
-        """A worker's engines are open. Raises ConfigError where its attempts would be others than elsewhere."""
+    async def opened(self, shard: str, same: Mapping[str, str]) -> None:
+        """A worker's engines are open; `same` are hashes by what they are of. Raises Mismatch where one is another."""
         worker = self._heard(shard)
-        worker.state, host = "open", worker.host
-        self._starts[worker.actor] = 0
-        if self._sampling is None:
-            self._sampling = host, sampling
-        elif self._sampling[1] != sampling:
-            raise ConfigError(
-                f"another student, prompt or checker than on {self._sampling[0]}: the same files of the model, and the "
-                "same environment, must be on all nodes"
+        worker.state = "open"
+        self._starts[worker.who.actor] = 0
+        self._unusable.pop(worker.who.actor, None)
+        if self._first is None:
+            self._first = worker.who.host, same
+        host, first = self._first
+        if differing := [name for name, value in same.items() if first[name] != value]:
+            raise Mismatch(
+                f"another {' and '.join(differing)} than on {host}: the same files of models and prompts, and the same "
+                "environment, must be on all nodes"
             )
+
+    async def unusable(self, who: Who, trouble: Trouble) -> None:
+        """A worker's engines cannot be opened: others do its parts."""
+        self._end_of(who.actor)
+        self._unusable[who.actor] = trouble
+
+    async def take(self, shard: str, ticket: int) -> int | None:
+        """The part that a ticket is for; None if there is none now."""
+        self._heard(shard)
+        return None if self._stop or self._over.is_set() else self._tickets.take(ticket, shard, self._is_lost)
+
+    async def give_back(self, ticket: int) -> None:
+        """A ticket came to a worker that cannot work."""
+        self._tickets.give_back(ticket)
+
+    async def wait(self) -> bool:
+        """Wait, as there is no part to be had; whether there is nothing more to do."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._over.wait(), LONGEST_WAIT)
+        return self._over.is_set()
 
     async def get(self, keys: Sequence[bytes]) -> list[str | None]:
         """Completions from the cache."""
@@ -198,9 +253,9 @@ class Keeper:
         worker = self._heard(shard)
         worker.meters, worker.done = meters, done
         room = LINES - len(self._log)
-        self._log += [f"{worker.host}: {line}" for line in log[:room]]
+        self._log += [f"{worker.who.host}: {line}" for line in log[:room]]
         self._left_out += max(0, len(log) - room)
-        return Orders(self._stop, self._close, self._ledger.elsewhere(shard))
+        return Orders(self._stop, self._over.is_set(), self._ledger.elsewhere(shard))
 
     async def closed(self, shard: str) -> None:
         """A worker has closed its engines and its journals."""
@@ -208,15 +263,14 @@ class Keeper:
 
     # --- asked by the driver ---
 
-    async def state(self) -> State:
-        """What is going on; lines of logs are told once."""
+    async def state(self, reported: Sequence[int] = ()) -> State:
+        """What is going on, as the driver says of which further parts it has heard. Lines of logs are told once."""
+        self._tickets.report(reported)
         now, log = time.monotonic(), self._log
         if self._left_out:
             log.append(f"{self._left_out} further lines of the workers' logs are left out")
         self._log, self._left_out = [], 0
-        alive = {
-            shard for shard, worker in self._workers.items() if worker.state != "dead" and not self._is_silent(shard)
-        }
+        alive = {shard for shard in self._workers if not self._is_lost(shard)}
         open_ones = [
             shard for shard in alive if self._workers[shard].state == "open" and not self._is_silent(shard, BRIEFLY)
         ]
@@ -231,6 +285,12 @@ class Keeper:
                 for shard, worker in self._workers.items()
             ],
             log,
+            list(self._unusable.values()),
+            [
+                (worker.who, now - worker.heard)
+                for shard, worker in self._workers.items()
+                if worker.state in ("opening", "open") and self._is_silent(shard, BRIEFLY)
+            ],
         )
 
     async def stop(self, reason: str) -> None:
@@ -239,7 +299,7 @@ class Keeper:
 
     async def close_workers(self) -> None:
         """There is nothing more to do."""
-        self._close = True
+        self._over.set()
 
     async def result(self) -> tuple[list[str], str | None, dict[str, str], dict[str, Paid]]:
         """(shards in the order of their last parts, the format, the fingerprints, what was paid)."""
@@ -252,10 +312,19 @@ class Keeper:
 
     # --- ---
 
+    def _end_of(self, actor: str) -> None:
+        """Whatever process an actor had so far is no more."""
+        for shard in [shard for shard, worker in self._workers.items() if worker.who.actor == actor]:
+            self._workers[shard].state = "dead"
+            self._finder = None if self._finder == shard else self._finder
+
     def _heard(self, shard: str) -> Known:
         worker = self._workers[shard]
         worker.heard = time.monotonic()
         return worker
+
+    def _is_lost(self, shard: str) -> bool:
+        return self._workers[shard].state == "dead" or self._is_silent(shard)
 
     def _is_silent(self, shard: str, limit: float | None = None) -> bool:
         return time.monotonic() - self._workers[shard].heard > (SILENT if limit is None else limit)

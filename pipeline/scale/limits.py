@@ -15,24 +15,37 @@ from pipeline.engines.base import EngineSettings
 S = TypeVar("S", bound=RunSettings)
 
 
-def share_limits(settings: S, workers: int) -> S:
-    """The settings of one of so many workers: an endpoint's caps are divided, a checker keeps to its processors."""
-    shared: S = _divide(settings, workers if settings.scale.share_limits else 1, math.ceil(settings.scale.cpus))
+def share_limits(settings: S, workers: int, number: int = 0) -> S:
+    """The settings of one of so many workers: an endpoint's caps are divided, a checker keeps to its processors.
+
+    What does not go into `max_concurrency` evenly is for the workers with the first numbers, from 0; each has one.
+    """
+    share = workers if settings.scale.share_limits else 1
+    shared: S = _divide(settings, share, number, math.ceil(settings.scale.cpus))
     return shared
 
 
-def _divide(value: Any, workers: int, cpus: int) -> Any:
+def exceeded(settings: RunSettings, workers: int) -> list[str]:
+    """Engines that may be asked more at once than their `max_concurrency`, as every worker may ask once."""
+    if not settings.scale.share_limits:
+        return []
+    engines = zip(meter_names(settings), _single_engines(settings), strict=True)
+    return [name for name, part in engines if isinstance(part, endpoint.Settings) and part.max_concurrency < workers]
+
+
+def _divide(value: Any, workers: int, number: int, cpus: int) -> Any:
     """The same value with divided limits wherever one is found in it."""
     if isinstance(value, dict):
-        return {name: _divide(part, workers, cpus) for name, part in value.items()}
+        return {name: _divide(part, workers, number, cpus) for name, part in value.items()}
     if isinstance(value, tuple):
-        return tuple(_divide(part, workers, cpus) for part in value)
+        return tuple(_divide(part, workers, number, cpus) for part in value)
     if not isinstance(value, BaseModel):
         return value
     parts = {name: getattr(value, name) for name in type(value).model_fields}
-    changed = {name: _divide(part, workers, cpus) for name, part in parts.items()}
+    changed = {name: _divide(part, workers, number, cpus) for name, part in parts.items()}
     if isinstance(value, endpoint.Settings):
-        most = max(1, value.max_concurrency // workers)
+        share, rest = divmod(value.max_concurrency, workers)
+        most = max(1, share + (number < rest))
         changed |= {"max_concurrency": most, "min_concurrency": min(value.min_concurrency, most)}
         for name in ("requests_per_minute", "tokens_per_minute"):
             cap = getattr(value, name)
@@ -60,8 +73,11 @@ def group_size_of(settings: RunSettings) -> int:
 
 def capacity_of(settings: RunSettings) -> list[int]:
     """Requests that each engine takes at once; those of a pool's members apart."""
-    parts = [part for engine in settings.engines.values() for part in (engine.members or {"": engine}).values()]
-    return [part.create().capacity for part in parts]
+    return [part.create().capacity for part in _single_engines(settings)]
+
+
+def _single_engines(settings: RunSettings) -> list[EngineSettings]:
+    return [part for engine in settings.engines.values() for part in (engine.members or {"": engine}).values()]
 
 
 def meter_names(settings: RunSettings) -> list[str]:

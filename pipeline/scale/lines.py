@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.journal import ID, key_of, parse_record, scan_lines, unseal
+from pipeline import journal
 
 Numbers = Any
 """A NumPy array of 64-bit integers; keys are unsigned."""
@@ -17,15 +16,7 @@ def read_keys(path: Path, model: Any) -> tuple[Numbers, Numbers]:
     """The key and the offset of every line of a journal, all verified. Raises DataError for a damaged one."""
     import numpy as np
 
-    keys, offsets = array("Q"), array("q")
-    for offset, number, line in scan_lines(path):
-        body = unseal(path, line, number)
-        if body is line or line[len(ID) + 16 : len(ID) + 17] != b'"' or not line.startswith(ID):
-            id = parse_record(path, model, line, number).id
-        else:
-            id = line[len(ID) : len(ID) + 16].decode()
-        keys.append(key_of(id))
-        offsets.append(offset)
+    keys, offsets = journal.read_keys(path, model)
     return np.array(keys, np.uint64), np.array(offsets, np.int64)
 
 

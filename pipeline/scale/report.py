@@ -15,8 +15,16 @@ from pipeline.opinions import SecondOpinions
 from pipeline.placed import Placed
 from pipeline.tally import Outcome, Tally
 
+NO_PART = -1
+"""Instead of a part's number: of none."""
+
+
+class Mismatch(ConfigError):
+    """A worker that would not do the same as the others."""
+
+
 RAISED: dict[str, type[ErrataError]] = {
-    error.__name__: error for error in (ConfigError, EngineUnusable, StoppedEarly, UsageError, ErrataError)
+    error.__name__: error for error in (Mismatch, ConfigError, EngineUnusable, StoppedEarly, UsageError, ErrataError)
 }
 
 
@@ -41,6 +49,11 @@ class Trouble:
         return cls(kind, str(error) if isinstance(error, StoppedEarly) else f"on {where}: {error}")
 
     @property
+    def ends_all(self) -> bool:
+        """Whether it is not this worker's alone, if it cannot open its engines."""
+        return self.kind in ("StoppedEarly", "Mismatch")
+
+    @property
     def error(self) -> Exception:
         """The same error here."""
         return RAISED[self.kind](self.told) if self.kind else WorkerFailed(self.told)
@@ -48,17 +61,23 @@ class Trouble:
 
 @dataclass
 class Report:
-    """One part: its outcomes, or why there are none."""
+    """One part: its outcomes, or why there are none. Without a part, whoever had the ticket has ended."""
 
     part: int
     shard: str
     """The folder of the worker's journals."""
     outcomes: list[Outcome] = field(default_factory=list)
     trouble: Trouble | None = None
+    raised: dict[int, int] = field(default_factory=dict)
+    """Where something raised what is no error of ours: problems whose attempts have failed for it, by the first."""
+    traceback: str = ""
+    """Of the first of them."""
 
     def to_json(self) -> str:
         """As text."""
-        told = {"part": self.part, "shard": self.shard, "outcomes": [_tell(outcome) for outcome in self.outcomes]}
+        told = {name: getattr(self, name) for name in ("part", "shard", "traceback")}
+        told["raised"] = list(self.raised.items())
+        told["outcomes"] = [_tell(outcome) for outcome in self.outcomes]
         return json.dumps(told | ({} if self.trouble is None else {"trouble": vars(self.trouble)}))
 
     @classmethod
@@ -66,7 +85,8 @@ class Report:
         """Back from text."""
         told = json.loads(text)
         trouble = Trouble(**told["trouble"]) if "trouble" in told else None
-        return cls(told["part"], told["shard"], [_hear(outcome) for outcome in told["outcomes"]], trouble)
+        outcomes = [_hear(outcome) for outcome in told["outcomes"]]
+        return cls(told["part"], told["shard"], outcomes, trouble, dict(told["raised"]), told["traceback"])
 
 
 def _tell(outcome: Outcome) -> dict[str, Any]:

@@ -21,6 +21,8 @@ class ScaleSettings(Settings):
     there would be over 5,000 parts."""
     parts_at_once: int | None = Field(default=None, ge=1)
     """Parts under way in a worker; by default enough to keep its engines busy."""
+    silence: float = Field(default=600.0, ge=10)
+    """Seconds without a word from a worker after which its process is ended and its parts are repeated."""
     share_limits: bool = True
     """Whether the limits of an endpoint (concurrency, requests and tokens a minute) are those of all workers together,
     and divided among them; false: each worker has them for itself."""

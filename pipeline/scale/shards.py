@@ -18,7 +18,8 @@ from typing import Any
 
 from pipeline import lock
 from pipeline.errors import FolderInUse
-from pipeline.journal import cut_torn_line, scan_lines, unwritten
+from pipeline.files import sync, unwritten
+from pipeline.journal import cut_back, cut_torn_line, scan_lines, write_all
 from pipeline.scale.lines import Index, Moved, read_keys
 from pipeline.types import Attempt, Correction, Pair
 
@@ -76,6 +77,10 @@ def merge_shards(folder: Path, names: Sequence[str], patience: float | None = No
                     places = target.take(path / f"{journal}.jsonl")
                     if journal == "pairs":
                         moved[path.name] = places
+    try:
+        sync(folder)
+    except OSError as error:
+        raise unwritten(folder, error) from error
     for path in ended:
         shutil.rmtree(path)
     return moved
@@ -143,12 +148,10 @@ class Target:
         return place
 
     def _write(self) -> None:
-        data = memoryview(b"".join(self._buffer))
         try:
-            while data:
-                data = data[os.write(self._file, data) :]
+            write_all(self._file, b"".join(self._buffer))
         except OSError as error:
-            os.ftruncate(self._file, self._durable)  # no half line
+            cut_back(self._file, self._durable)
             raise unwritten(self.path, error) from error
         self._buffer, self._written = [], self._end
 

@@ -1,6 +1,6 @@
-"""One actor of Ray Data: a workshop in an event loop of its own; Ray's threads only hand parts in and wait.
+"""One actor of Ray Data: a workshop in an event loop of its own; Ray's threads only hand tickets in and wait.
 
-Of a part comes one row, whatever happens: an error is told in it and not raised, which Ray would repeat for ever.
+Of a ticket comes one row, whatever happens: an error is told in it and not raised, which Ray would repeat for ever.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
+
 from pipeline.config import RunSettings
-from pipeline.errors import ConfigError, ErrataError, StoppedEarly
+from pipeline.errors import ErrataError, StoppedEarly
 from pipeline.scale.cluster import difference, versions
+from pipeline.scale.idle import TurnedDown
+from pipeline.scale.keeper import Who
 from pipeline.scale.remote_cache import Call
-from pipeline.scale.report import Report, Trouble
+from pipeline.scale.report import Mismatch, Report, Trouble
 from pipeline.scale.workshop import Bench, Workshop
 
 T = TypeVar("T")
@@ -40,53 +44,56 @@ class Job:
     """The run's."""
     parts: str
     part_size: int
+    workers: int
     versions: dict[str, str]
 
 
 class Worker:
-    """Takes batches of one part each."""
+    """Takes batches of one ticket each."""
 
     def __init__(self, job: Job, keeper: Any) -> None:
-        import ray
-
-        self._host = socket.gethostname()
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True, name="errata").start()
-        self._trouble: Trouble | None = None
-        self._workshop: Workshop | None = None
+        who, call = who_is_here(), calls_of(keeper)
+        self._opened: Workshop | TurnedDown
         try:
-            bench = set_up(job, self._host, ray.get_runtime_context().get_actor_id() or "")
-            workshop = Workshop(bench, calls_of(keeper))
+            workshop = Workshop(set_up(job, who), call)
             self._run(workshop.open())
-            self._workshop = workshop
+            self._opened = workshop
         except Exception as error:
-            self._trouble = Trouble.of(error, self._host)
+            self._opened = TurnedDown(who, Trouble.of(error, who.host), call)
 
     def __call__(self, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        for part in batch["part"]:
-            yield {"report": [self._report(int(part)).to_json()]}
+        for ticket in batch["ticket"]:
+            yield {"report": [self._report(int(ticket)).to_json()]}
 
-    def _report(self, part: int) -> Report:
-        if self._workshop is None:
-            return Report(part, "", trouble=self._trouble)
-        return self._run(self._workshop.do_part(part))
+    def _report(self, ticket: int) -> Report:
+        return self._run(self._opened.take(ticket))
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def __del__(self) -> None:
-        workshop, self._workshop = self._workshop, None
-        if workshop is not None:
-            asyncio.run_coroutine_threadsafe(workshop.close(), self._loop).result(CLOSING)
+        asyncio.run_coroutine_threadsafe(self._opened.close(), self._loop).result(CLOSING)
 
 
-def set_up(job: Job, host: str, actor: str) -> Bench:
-    """Go to where the driver is. Raises ConfigError where this is another Errata than the driver's."""
+def who_is_here() -> Who:
+    """This process."""
+    import ray
+
+    here = ray.get_runtime_context()
+    pid = os.getpid()
+    node, created = here.get_node_id(), psutil.Process(pid).create_time()
+    return Who(here.get_actor_id() or "", socket.gethostname(), node, pid, created)
+
+
+def set_up(job: Job, who: Who) -> Bench:
+    """Go to where the driver is. Raises Mismatch where this is another Errata than the driver's."""
     if differs := difference(versions(), job.versions):
-        raise ConfigError(differs)
+        raise Mismatch(differs)
     if Path(job.directory).is_dir():
         os.chdir(job.directory)
-    return Bench(job.settings, Path(job.folder), Path(job.parts), job.part_size, host, actor)
+    return Bench(job.settings, Path(job.folder), Path(job.parts), job.part_size, who, job.workers)
 
 
 def calls_of(keeper: Any) -> Call:

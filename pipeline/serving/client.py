@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import json
+import socket
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -36,7 +38,9 @@ class Client:
         import openai
 
         self.where, self.key_variable, self.timeout = where, key_variable, timeout
-        self._secrets = sorted({key, *secrets} if key else {*secrets}, key=len, reverse=True)  # one may begin another
+        known = {key, *secrets} if key else {*secrets}
+        spelled = {form for one in known for form in _spellings(one)}
+        self._secrets = sorted(spelled, key=len, reverse=True)  # one may begin another
         sent = {"authorization": f"Bearer {key or 'none'}", **{name.lower(): told for name, told in headers.items()}}
         self._client = openai.AsyncOpenAI(
             base_url=base_url,
@@ -96,10 +100,22 @@ class Client:
         return text
 
 
+def _spellings(secret: str) -> set[str]:
+    """A secret as it stands in a text, in JSON and between Python's quotes of both kinds."""
+    return {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], repr(f'{secret}"')[1:-2]}
+
+
 def is_loopback(address: str) -> bool:
-    """Whether an address is one of this machine."""
-    host = urlsplit(address).hostname or ""
+    """Whether an address is one of this machine, in any of its spellings (`127.1`, `0.0.0.0`, `a.localhost`)."""
+    host = (urlsplit(address).hostname or "").rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        there = ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost"
+        try:
+            there = ipaddress.IPv4Address(socket.inet_aton(host))  # what a resolver makes of `127.1` or `0x7f000001`
+        except (OSError, ValueError):
+            return False
+    there = getattr(there, "ipv4_mapped", None) or there
+    return there.is_loopback or there.is_unspecified

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
-from errata.config import ErrataSettings
+from errata.config import ErrataSettings, TrainSettings
 from pipeline.errors import ConfigError
 from pipeline.loading import load_settings
 
@@ -52,3 +54,22 @@ def test_a_snippet_of_the_documentation_is_all_that_changes(tmp_path: Path, snip
 
 def test_four_providers_are_shown() -> None:
     assert len({line for snippet in SNIPPETS for line in re.findall(r"base_url: (\S+)", snippet)}) >= 4
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"fsdp_config": {"hub_token": "x"}},
+        {"push_to_hub_token": "x"},
+        {"deepspeed": {"of": ["hf_abcdefghijklmnopqrst"]}},
+        {"logging_dir": "s3://user:word@host/logs"},
+    ],
+)
+def test_a_secret_among_the_arguments_of_training_is_refused_at_any_depth(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=r"is a secret: set it in the environment"):
+        TrainSettings(arguments=arguments)
+
+
+def test_arguments_that_count_or_name_tokens_are_none() -> None:
+    plain = {"pad_token": "<pad>", "include_num_input_tokens_seen": "all", "metric_for_best_model": "eval_loss"}
+    assert TrainSettings(arguments={**plain, "fsdp_config": {"min_num_params": 1}}).arguments.keys() > plain.keys()

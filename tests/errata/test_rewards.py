@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 import math
@@ -20,7 +21,7 @@ import errata.divergence
 from errata.config import ErrataSettings
 from errata.divergence import read_samples
 from errata.records import PairCredit, Rewards
-from errata.rewards import cannot_measure, load_tokenizer, measure_rewards
+from errata.rewards import cannot_measure, common_tokenizer, measure_rewards, trusts
 from errata.training import read_split, train
 from pipeline.errors import ConfigError, DataError
 from pipeline.evaluate import trained_engine
@@ -300,10 +301,58 @@ def test_what_can_be_measured_is_known_beforehand(student_dir: Path, tmp_path: P
 def test_a_reference_with_other_tokens_is_refused(student_dir: Path, tmp_path: Path) -> None:
     policy = perturb(student_dir, tmp_path / "policy")
     other = Path(perturb(student_dir, tmp_path / "other"))
-    assert load_tokenizer(policy, str(other)).eos_token == "<|end|>"
+    trusted = {policy: False, str(other): False}
+    assert common_tokenizer(policy, str(other), trusted).eos_token == "<|end|>"
     told = json.loads((other / "tokenizer.json").read_text())
     vocab = told["model"]["vocab"]
     vocab["a"], vocab["b"] = vocab["b"], vocab["a"]
     (other / "tokenizer.json").write_text(json.dumps(told))
     with pytest.raises(ConfigError, match="its tokenizer has other tokens"):
-        load_tokenizer(policy, str(other))
+        common_tokenizer(policy, str(other), trusted)
+
+
+CODE = """
+open({mark!r}, "a").close()
+from transformers import Qwen3Config, Qwen3ForCausalLM
+
+class EvilConfig(Qwen3Config):
+    model_type = "evil"
+
+class EvilModel(Qwen3ForCausalLM):
+    config_class = EvilConfig
+"""
+
+
+def bring_code(folder: Path, mark: Path) -> None:
+    """Let a model's folder bring Python that makes a file."""
+    own = {"AutoConfig": "evil.EvilConfig", "AutoModelForCausalLM": "evil.EvilModel"}
+    (folder / "evil.py").write_text(CODE.format(mark=str(mark)))
+    file = folder / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"model_type": "evil", "auto_map": own}))
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_reference_that_a_record_names_runs_no_code_whatever_the_student_may(
+    student_dir: Path, tmp_path: Path, trusted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    student = Path(shutil.copytree(student_dir, tmp_path / "student"))
+    made = make_run(tmp_path, student, {"validation": make_pairs(2, 0)}).model_dump()
+    made["student"] = {"engine": "transformers", "model": str(student), "trust_remote_code": trusted}
+    settings = ErrataSettings(**made)
+    policy, reference, mark = settings.policy_dir, Path(perturb(student_dir, tmp_path / "other")), tmp_path / "owned"
+    perturb(student_dir, policy)
+    bring_code(reference, mark)
+    (policy / "training.json").write_text(json.dumps({"reference": str(reference)}))
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n" * 9))
+    with pytest.raises(ConfigError, match="other cannot be loaded"):
+        measure_rewards(settings, str(policy), progress=quiet)
+    assert not mark.exists()
+    bring_code(student, mark)
+    (policy / "training.json").write_text("{}")
+    if not trusted:
+        with pytest.raises(ConfigError, match="student cannot be loaded"):
+            measure_rewards(settings, str(policy), progress=quiet)
+    else:
+        assert measure_rewards(settings, str(policy), progress=quiet).pairs == 2
+    assert mark.exists() == trusted
+    assert [trusts(settings, str(model)) for model in (student, policy, reference)] == [trusted, trusted, False]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import yaml
 from safetensors.torch import load_file
 
 from errata.cli import main
-from errata.config import TrainSettings
+from errata.config import ErrataSettings, TrainSettings
 from errata.demo import story
+from errata.training import runs_code
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +140,7 @@ def test_after_training_no_model_is_left_in_memory(config: Path) -> None:
         (["--train.max_tokens", "20"], "more than max_tokens_per_device 20"),
         (["--train.max_length", "5"], "no example to train on"),
         (["--sft.data", "none.jsonl"], "no such file"),
+        (["--sft.data", "/nowhere/at/all"], "no such file"),
     ],
 )
 def test_settings_that_cannot_be_are_told_with_exit_code_2(
@@ -148,16 +151,113 @@ def test_settings_that_cannot_be_are_told_with_exit_code_2(
     assert told in capsys.readouterr().err
 
 
-def test_the_guard_ends_with_3_and_the_same_command_goes_on(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_guard_ends_with_3_and_the_same_command_says_what_to_change(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     guard = {"guard_chosen_drop": "0.0001", "guard_action": "stop", "logging_steps": "1"}
     options = [part for name, value in guard.items() for part in (f"--train.arguments.{name}", value)]
     options += ["--train.loss", '{"dpo": 1.0}', "--train.learning_rate", "1e-3", "--train.batch_pairs", "4"]
     assert main(["train", str(config), *options]) == 3
     assert "guard_chosen_drop" in capsys.readouterr().err
     assert list((config.parent / "demo" / "checkpoints").rglob("trainer_state.json"))
+    assert main(["train", str(config), *options]) == 2
+    assert "the guard stopped it there; set another guard_chosen_drop" in capsys.readouterr().err
 
 
 def test_a_token_among_the_arguments_is_refused_since_settings_are_written_down() -> None:
     with pytest.raises(ValueError, match="hub_token is a secret"):
         TrainSettings(arguments={"hub_token": "hf_x"})
     assert TrainSettings(arguments={"average_tokens_across_devices": True}).arguments
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.jsonl", b'{"prompt": "a", "completion": "b"}\n{"prompt": "\xff"}\n', "a.jsonl: is not UTF-8"),
+        ("b.jsonl", b'{"prompt": "a", "completion": "b"}\n' + b"[" * 100_000, "b.jsonl:2: malformed JSON"),
+        ("c.jsonl", b'{"prompt": "a", "completion": "\\ud83d"}\n', "c.jsonl:1: holds half a character, '\\ud83d'"),
+        ("d.parquet", b"PAR1PAR1", "d.parquet: is not a Parquet file"),
+    ],
+)
+def test_texts_that_cannot_be_read_are_named_with_exit_code_2(
+    config: Path, tmp_path: Path, name: str, content: bytes, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert main(["sft", str(config), "--sft.data", str(tmp_path / name)]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_folder_of_texts_whose_card_leads_out_of_it_is_refused(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "private.jsonl").write_text('{"prompt": "a", "completion": "b"}\n')
+    folder = tmp_path / "set"
+    folder.mkdir()
+    card = f"---\nconfigs:\n- config_name: default\n  data_files: {tmp_path}/private.jsonl\n---\n"
+    (folder / "README.md").write_text(card)
+    assert main(["sft", str(config), "--sft.data", str(folder)]) == 2
+    assert "names data that are not in it" in capsys.readouterr().err
+
+
+def test_pairs_of_others_that_cannot_be_trained_on_are_named_with_exit_code_2(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = read_rows(config.parent / "demo")[0]
+    dataset = tmp_path / "other" / "dataset"
+    dataset.mkdir(parents=True)
+    file = dataset / "train-00000-of-00001.parquet"
+    for row, told in (
+        ({name: value for name, value in one.items() if name != "id"}, "field 'id': row 1 of the split 'train'"),
+        ({**one, "id": 3}, "field 'id': row 1"),
+        ({**one, "chosen": None}, "field 'chosen': row 1"),
+        (None, f"{file}: is not a Parquet file"),
+    ):
+        if row is None:
+            file.write_bytes(file.read_bytes()[:-9])
+        else:
+            pa.parquet.write_table(pa.Table.from_pylist([row]), file)
+        for option in (["--train.also", f"[{dataset.parent}]"], ["--train.data", str(dataset.parent)]):
+            assert main(["train", str(config), *option]) == 2
+            assert told in capsys.readouterr().err
+    file.unlink()
+    file.symlink_to(next((config.parent / "demo" / "dataset").glob("train-*")))
+    assert main(["train", str(config), "--train.data", str(dataset.parent)]) == 2
+    assert "names data that are not in it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("[1]", "must be an object, not list"),
+        ("{", "cannot be read"),
+        ("[" * 100_000, "cannot be read"),
+        ('{"sources": 5}', "'sources' is not what `errata train` writes there"),
+        ('{"sources": [5]}', "'sources' is not what"),
+        ('{"beta": "0.1"}', "'beta' is not what"),
+    ],
+)
+def test_a_record_that_training_did_not_write_is_named_with_exit_code_2(
+    config: Path, tmp_path: Path, content: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    student = Path(shutil.copytree(Path(story.__file__).parent / "student", tmp_path / "student"))
+    (student / "training.json").write_text(content)
+    assert main(["evaluate", str(config), "--student.model", str(student)]) == 2
+    said = capsys.readouterr().err
+    assert f"{student}/training.json: " in said
+    assert told in said
+
+
+def test_only_the_students_own_code_is_run_where_it_is_trusted(config: Path, tmp_path: Path) -> None:
+    student = Path(shutil.copytree(Path(story.__file__).parent / "student", tmp_path / "student"))
+    (tmp_path / "link").symlink_to(student)
+    (other := tmp_path / "other").mkdir()
+    for trusted in (True, False):
+        settings = load_settings(config, student, trusted)
+        found = [runs_code(settings, str(model)) for model in (student, tmp_path / "link", other, "org/model")]
+        assert found == [trusted, trusted, False, False]
+
+
+def load_settings(config: Path, student: Path, trusted: bool) -> ErrataSettings:
+    values = yaml.safe_load(config.read_text())
+    values["student"] = {"engine": "transformers", "model": str(student), "trust_remote_code": trusted}
+    return ErrataSettings(**values)

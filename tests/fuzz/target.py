@@ -10,6 +10,7 @@ import contextlib
 import io
 import re
 import tempfile
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,11 @@ from hypothesis.strategies import SearchStrategy
 
 from pipeline.errors import ErrataError
 from pipeline.unicode import is_unicode
+
+ACTS = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+"""Categories of characters that a terminal obeys, or that turn or hide what is written."""
+HARMLESS = {"\n", "\t", "\u200c", "\u200d"}
+"""Of these: line ends, tabs, and the joiners in words of some languages."""
 
 
 class Broken(Exception):
@@ -66,7 +72,10 @@ def keep(promise: bool, what: str) -> None:
 
 
 def command(*arguments: str | Path) -> tuple[int, str, str]:
-    """Run `errata` in this process: exit code, standard output, standard error. Exit code 1, a bug, raises Broken."""
+    """Run `errata` in this process: exit code, standard output, standard error.
+
+    Exit code 1, a bug, raises Broken, and so does a character that acts on a terminal.
+    """
     from errata.cli import main
 
     out, err = io.StringIO(), io.StringIO()
@@ -76,6 +85,9 @@ def command(*arguments: str | Path) -> tuple[int, str, str]:
         except SystemExit as end:  # argparse
             code = int(end.code or 0)
     keep(code in (0, 2, 3, 4), f"exit code {code}: {err.getvalue()[-300:]}")
+    said = set(out.getvalue() + err.getvalue()) - HARMLESS
+    acts = {sign for sign in said if unicodedata.category(sign) in ACTS}
+    keep(not acts, f"characters that steer a terminal: {acts}")
     return code, out.getvalue(), err.getvalue()
 
 

@@ -8,11 +8,14 @@ from tests.fuzz import (
     code,
     config,
     growth,
+    models,
     pairs,
     problems,
     replies,
+    reports,
     responses,
     runs,
+    teachers,
     templates,
     writing,
 )
@@ -32,5 +35,6 @@ TARGETS: dict[str, Target] = {
             code.TARGET,
         ),
         *(*writing.TARGETS, templates.TARGET, growth.TARGET),
+        *(models.TARGET, teachers.TARGET, reports.TARGET),
     )
 }

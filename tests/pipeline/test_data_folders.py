@@ -244,3 +244,14 @@ def test_a_link_out_of_a_runs_folder_is_named_and_weights_may_lie_elsewhere(tmp_
         (run / name).unlink()
     (run / "loop.json").symlink_to("loop.json")
     refuse_links(run)
+
+
+def test_a_run_whose_data_set_is_a_link_elsewhere_is_read_by_nobody(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "private" / "dataset"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "pairs.jsonl").write_text('{"prompt": "q", "chosen": "a", "rejected": "b"}\n')
+    assert len(list(open_preferences(tmp_path / "private"))) == 1
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "dataset").symlink_to(elsewhere)
+    with pytest.raises(DataError, match="is a link out of"):
+        open_preferences(tmp_path / "run")

@@ -20,7 +20,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 
 from errata.demo import world
 from trainer import DPOConfig, DPOTrainer
-from trainer.checkpoints import newest_checkpoint
 
 STEPS, SAVED = 20, 5
 DEFAULTS: dict[str, Any] = {
@@ -92,8 +91,7 @@ def train(run: dict[str, Any]) -> None:
     trainer = make_trainer(run)
     work = [sum(b.tokens for b in step["batches"] if not b.ghost) for step in trainer.get_train_dataloader()]
     work_of_all = gather_object([work])
-    resume = run.get("resume")
-    trainer.train(resume_from_checkpoint=newest_checkpoint(Path(run["out"])) if resume == "last" else resume)
+    trainer.train(resume_from_checkpoint=run.get("resume"))
     trainer.save_model()
     if trainer.is_world_process_zero():
         out = Path(run["out"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import logging
 import os
 import pickle
 import random
@@ -120,13 +119,6 @@ def test_another_order_of_the_data_cannot_be_resumed(
         other.train(resume_from_checkpoint=str(output / "checkpoint-2"))
 
 
-def test_another_schedule_is_told(output: Path, student_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
-    other = make_trainer(student_dir, output, **{**OPTIONS, "learning_rate": 1e-4})
-    with caplog.at_level(logging.WARNING):
-        other.train(resume_from_checkpoint=str(output / "checkpoint-2"))
-    assert "resumed with another learning_rate: 0.0001 instead of 5e-05" in caplog.text
-
-
 def test_what_is_no_checkpoint_is_refused(output: Path, student_dir: Path, tmp_path: Path) -> None:
     trainer = make_trainer(student_dir, tmp_path / "none", **OPTIONS)
     with pytest.raises(TrainingInputError, match=r"cannot be resumed: it has no files\.json"):
@@ -140,12 +132,13 @@ def test_what_is_no_checkpoint_is_refused(output: Path, student_dir: Path, tmp_p
 @pytest.mark.parametrize(
     ("file", "change", "told"),
     [
-        ("state.json", lambda told: told.pop("order"), r"KeyError: 'order'"),
-        ("state.json", lambda told: told.update(format=2), "has format 2"),
-        ("state.json", lambda told: told.update(schedule=3), "AttributeError"),
+        ("state.json", lambda told: told.pop("order"), r"'order' is missing.*; take an earlier checkpoint"),
+        ("state.json", lambda told: told.update(format=1), "has format 1; this version reads 2"),
+        ("state.json", lambda told: told.update(schedule=3), "'schedule' is missing, or not as"),
         ("state.json", lambda told: told["optimizer"]["groups"].pop(), "groups of weights are not those"),
-        ("state.json", lambda told: told.update(random=[]), "ZeroDivisionError"),
-        ("trainer_state.json", lambda told: told.update(strange=1), "TypeError"),
+        ("state.json", lambda told: told["optimizer"].pop("values"), "'optimizer' is missing, or not as"),
+        ("state.json", lambda told: told.update(random=[]), "'random' is missing, or not as"),
+        ("trainer_state.json", lambda told: told.update(strange=1), "has 'strange', which transformers does not know"),
     ],
 )
 def test_json_of_another_kind_is_told_and_no_bug(
@@ -160,17 +153,6 @@ def test_json_of_another_kind_is_told_and_no_bug(
     (folder / "files.json").write_text(json.dumps(sizes))
     with pytest.raises(TrainingInputError, match=told):
         make_trainer(student_dir, output, **OPTIONS).train(resume_from_checkpoint=str(folder))
-
-
-def test_another_model_is_refused(output: Path, student_dir: Path, tmp_path: Path) -> None:
-    model = AutoModelForCausalLM.from_pretrained(student_dir)
-    model.resize_token_embeddings(600)
-    model.save_pretrained(tmp_path / "wider")
-    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
-        shutil.copy(student_dir / name, tmp_path / "wider")
-    trainer = make_trainer(tmp_path / "wider", tmp_path / "out2", **OPTIONS)
-    with pytest.raises(TrainingInputError, match="does not fit this training"):
-        trainer.train(resume_from_checkpoint=str(output / "checkpoint-2"))
 
 
 def test_a_training_that_has_made_all_its_steps_makes_no_further_one(

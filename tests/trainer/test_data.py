@@ -49,6 +49,7 @@ def test_a_template_with_text_behind_the_end_token_keeps_only_the_end(tokenizer:
     [
         (make_row(chosen=" "), "row 0 .id 7.: chosen is empty"),
         (make_row(chosen="same", rejected="same"), "identical"),
+        (make_row(chosen="half \ud83d"), r"row 0 .id 7.: holds half a character, '\\ud83d'"),
         ({"prompt": "p", "chosen": "c"}, "no rejected"),
         ({"prompt": "p", "chosen": "a<|end|>b", "rejected": "c"}, "behind the end token"),
     ],

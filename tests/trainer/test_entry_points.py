@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from trainer import SFTConfig, SFTTrainer
-from trainer.__main__ import main
+from trainer.__main__ import PrintableFormatter, main
 from trainer.errors import TrainingInputError
 from trainer.sources import read_rows
 
@@ -77,12 +78,35 @@ def test_rows_come_from_json_lines_and_tables(tmp_path: Path) -> None:
         ("a.jsonl", '{"a": 1}\n{"b": \n', r"a.jsonl:2: not JSON"),
         ("b.jsonl", "[1]\n", r"b.jsonl:1: a row must be an object, not list"),
         ("c.txt", "x", r"c.txt: unknown kind of file"),
+        ("d.jsonl", b'{"a": 1}\n\n{"a": "\xff"}\n', r"d.jsonl:3: not UTF-8: invalid start byte at byte 7"),
+        ("e.jsonl", '{"a": "\\ud83d\\ude00"}\n{"a": "\\ud83d"}\n', r"e.jsonl:2: holds half a character, '\\ud83d'"),
+        ("f.jsonl", "[" * 100_000, r"f.jsonl:1: .*nested too deeply"),
+        ("g.parquet", "PAR1PAR1", r"g.parquet: cannot be read"),
+        ("h.csv", b"a,b\n\xff\xfe,2\n", r"h.csv: cannot be read"),
     ):
-        (tmp_path / name).write_text(content)
+        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
         with pytest.raises(TrainingInputError, match=told):
             read_rows(str(tmp_path / name))
-    with pytest.raises(TrainingInputError, match="no such file"):
-        read_rows(str(tmp_path / "none.jsonl"))
+    for name in ("none.jsonl", "none", "none.parquet"):
+        with pytest.raises(TrainingInputError, match="no such file"):
+            read_rows(str(tmp_path / name))
+
+
+def test_a_folder_whose_card_or_links_lead_out_of_it_is_refused(tmp_path: Path) -> None:
+    rows, names = make_pairs(2), ("good", "card", "address", "link")
+    good, card, address, link = (tmp_path / name for name in names)
+    for folder in (good, card, address, link):
+        folder.mkdir()
+    file = write_lines(good / "train.jsonl", rows)
+    for folder, named in ((card, file), (address, "https://127.0.0.1:9/train.jsonl")):
+        (folder / "README.md").write_text(f"---\nconfigs:\n- config_name: default\n  data_files: {named}\n---\n")
+    (link / "train.jsonl").symlink_to(file)
+    assert [dict(row) for row in read_rows(str(good))] == rows
+    for folder in (card, link):
+        with pytest.raises(TrainingInputError, match="names data that are not in it"):
+            read_rows(str(folder))
+    with pytest.raises(TrainingInputError, match=r"not in it|cannot be read"):
+        read_rows(str(address))
 
 
 def options(student: Path, data: str, out: Path, **more: Any) -> list[str]:
@@ -139,8 +163,19 @@ def test_a_guard_that_stops_ends_with_3_and_says_how_to_go_on(
     assert f"{out}/checkpoint-" in told
     assert "another --guard_chosen_drop" in told
     assert not (out / "model.safetensors").exists()
+    assert main(["dpo", *options(student_dir, data, out, **breaking, **guard), "--resume", "last"]) == 2
+    assert "the guard stopped it there; set another guard_chosen_drop" in capsys.readouterr().err
     assert main(["dpo", *options(student_dir, data, out, **breaking), "--resume", "last"]) == 0
     assert (out / "model.safetensors").is_file()
+
+
+def test_what_the_guard_stops_after_the_last_step_is_done(student_dir: Path, tmp_path: Path) -> None:
+    data, out = write_lines(tmp_path / "pairs.jsonl", make_pairs(16)), tmp_path / "out"
+    more = {"optim": "adamw_torch", "learning_rate": 0.05, "max_steps": 2, "guard_chosen_drop": 1.0}
+    command = ["dpo", *options(student_dir, data, out, **more, guard_action="stop"), "--resume", "last"]
+    assert main(command) == 0
+    assert (out / "checkpoint-2").is_dir(), "the guard asked for it"
+    assert main(command) == 0
 
 
 def test_resume_last_takes_what_is_there_and_begins_where_nothing_is(
@@ -170,6 +205,31 @@ def test_what_cannot_be_saved_or_resumed_ends_with_2(
     data = write_lines(tmp_path / "pairs.jsonl", make_pairs(4))
     assert main(["dpo", *options(student_dir, data, tmp_path / "out", max_steps=1, **given)]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_names_of_others_do_not_act_on_the_terminal(
+    student_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = "\x1b[2J\u202egpj"
+    data = write_lines(tmp_path / "pairs.jsonl", [{**make_pairs(1)[0], "id": hostile, "chosen": " "}])
+    assert main(["dpo", *options(student_dir, data, tmp_path / "out")]) == 2
+    told = capsys.readouterr().err
+    assert r"row 0 (id \x1b[2J\u202egpj): chosen is empty" in told
+    assert "\x1b[2J" not in told
+    record = logging.LogRecord("trainer", logging.INFO, "", 0, "layout of %s 👩‍🚀\n", (hostile,), None)
+    assert PrintableFormatter("%(message)s").format(record) == "layout of \\x1b[2J\\u202egpj 👩‍🚀\n"
+
+
+def test_rows_to_evaluate_on_that_are_never_looked_at_are_told_of(
+    student_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = write_lines(tmp_path / "pairs.jsonl", make_pairs(4))
+    given = options(student_dir, data, tmp_path / "out", max_steps=1, eval_dataset=data)
+    assert main(["dpo", *given]) == 0
+    assert "eval_dataset is never looked at: give --eval_strategy steps" in caplog.text
+    caplog.clear()
+    assert main(["dpo", *given, "--eval_strategy", "steps", "--eval_steps", "1"]) == 0
+    assert "never looked at" not in caplog.text
 
 
 def test_a_folder_that_cannot_be_written_ends_with_2(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.trainer import killed_saves
+from tests.trainer import failing_ranks, killed_saves
 from tests.trainer.test_entry_points import make_pairs, options, write_lines
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +31,24 @@ def test_killed_at_any_write_of_a_checkpoint_it_goes_on_from_a_whole_one(student
     assert {death["taken"] for death in deaths} == {"checkpoint-2", "checkpoint-4"}
     assert len(deaths) > 8
     assert all(death["off"] == 0 for death in deaths)
+
+
+def test_an_error_in_one_process_is_told_in_all_and_none_waits_for_ever(student_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "damaged.sqlite").write_bytes(b"no database at all, but long enough to be one" * 20)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    done = run(*launch, failing_ranks.__file__, student_dir, tmp_path)
+    assert done.returncode == 1
+    assert "exitcode: 2" in done.stderr or "exitcode  : 2" in done.stderr, done.stderr[-3000:]
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
+    assert first[:2] == second[:2] == [{"made": 3}, "TrainingInputError: not this"]
+    assert "No space left" in first[2]
+    assert "no space left" in second[2]
+    assert first[3] == second[3] == "FileNotFoundError: [Errno 2] no such file: '/nowhere'"
+    assert (first[4], second[4]) == ("KeyError: 'a bug'", "RuntimeError: the main process failed: KeyError: 'a bug'")
+    assert first[5] == second[5] == [1]
+    assert first[6] == second[6] == "Padded", "one process cannot take tries, so none does"
+    assert first[7] == second[7]
+    assert f"reference_cache {tmp_path}/damaged.sqlite cannot be used: file is not a database" in first[7]
 
 
 SCRIPT = """

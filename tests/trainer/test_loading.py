@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from trainer import DPOConfig, DPOTrainer
 from trainer.errors import TrainingInputError
 from trainer.loading import load_model, load_tokenizer
 
@@ -54,6 +55,21 @@ def test_code_of_a_folder_runs_only_where_that_is_asked_for(student_dir: Path, t
     with pytest.raises(TrainingInputError):
         load_model(str(folder), torch.float32, trust_remote_code=trusted)
     assert mark.exists() == trusted
+
+
+def test_what_the_model_may_run_a_reference_may_not(student_dir: Path, tmp_path: Path) -> None:
+    folder, mark = tmp_path / "reference", tmp_path / "run"
+    shutil.copytree(student_dir, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"model_type": "own", "auto_map": {"AutoConfig": "own.C"}}))
+    (folder / "own.py").write_text(f"import pathlib\npathlib.Path({str(mark)!r}).touch()\nraise ValueError('stop')\n")
+    rows = [{"prompt": "2 + 2 =", "chosen": " 4", "rejected": " 5"}]
+    for trusted in (False, True):
+        args = DPOConfig(output_dir=str(tmp_path / "out"), save_strategy="no", report_to=[])
+        given = {"trust_remote_code": True, "trust_reference_code": trusted}
+        with pytest.raises(TrainingInputError, match="reference cannot be loaded"):
+            DPOTrainer(str(student_dir), str(folder), args, rows, **given)
+        assert mark.exists() == trusted
 
 
 def test_a_folder_without_a_tokenizer_is_told(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ FSDP = {"options": {"fsdp": True}}
 LORA = {"lora": True, "options": {"max_steps": 10}}
 AOT = {"loss_type": ["aot"], "loss_weights": None, "max_steps": 4}
 """A loss that compares the pairs of a step with one another."""
+EVAL = {"options": {"max_steps": 4, "eval_strategy": "steps", "eval_steps": 2, "save_strategy": "no"}}
 TEXTS = len({(row["prompt"], row[side]) for row in ranks.make_rows() for side in ("chosen", "rejected")})
 
 pytestmark = pytest.mark.slow
@@ -61,6 +62,8 @@ class Folders:
     def same(self, name: str, other: str) -> None:
         """Assert that two trainings had the same losses, and ended with the same weights."""
         for line, same in zip(self.read(name)["log"], self.read(other)["log"], strict=True):
+            for metric in (key for key in line if key.startswith("eval_")):  # the reference is in single precision
+                assert line[metric] == pytest.approx(same[metric], rel=1e-5, abs=1e-6), (name, line["step"])
             for loss in (key for key in line if key.startswith("loss/")):
                 assert line[loss] == pytest.approx(same[loss], abs=1e-6), (name, line["step"])
             if "loss" in line:  # the library adds it up in single precision
@@ -79,8 +82,8 @@ class Folders:
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
     """Trainings in one process, and in two."""
     made = Folders(tmp_path_factory.mktemp("ranks"), ROOT / "errata" / "demo" / "student")
-    for run in (made.run("one"), made.run("one lora", LORA), made.run("one aot", {"options": AOT})):
-        ranks.train(run)
+    for name, parts in (("one", []), ("one lora", [LORA]), ("one aot", [{"options": AOT}]), ("one eval", [EVAL])):
+        ranks.train(made.run(name, *parts))
     padded = {"options": {**AOT, "layout": "padded", "max_tokens_per_device": 800}}
     half = {"dtype": "float32", "options": {"bf16": True, "max_steps": 1, "save_strategy": "no"}}
     cache = {"options": {"reference_cache": str(made.root / "reference.sqlite")}}
@@ -89,9 +92,11 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
             made.run("ddp", cache),
             made.run("ddp lora", LORA),
             made.run("ddp aot", {"options": AOT}),
+            made.run("ddp eval", EVAL),
             made.run("fsdp", FSDP, cache),
             made.run("fsdp lora", LORA, FSDP),
             made.run("fsdp aot", padded, FSDP),
+            made.run("fsdp eval", EVAL, FSDP),
             made.run("fsdp bf16", half, FSDP),
         ],
         made.root,
@@ -108,7 +113,7 @@ def test_the_work_was_uneven_and_now_and_then_a_process_had_none(folders: Folder
 
 
 @pytest.mark.parametrize("kind", ["ddp", "fsdp"])
-@pytest.mark.parametrize("what", ["", " lora", " aot"])
+@pytest.mark.parametrize("what", ["", " lora", " aot", " eval"])
 def test_two_processes_have_the_losses_and_the_weights_of_one(folders: Folders, kind: str, what: str) -> None:
     folders.same(f"{kind}{what}", f"one{what}")
 

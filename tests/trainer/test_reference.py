@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 
 import trainer.reference
 from trainer.data import Example
-from trainer.errors import NotSaved
+from trainer.errors import NotSaved, TrainingInputError
 from trainer.head import attach
 from trainer.layouts import Padded, Tree
 from trainer.reference import ReferenceCache, add_reference, hash_weights
@@ -165,3 +165,20 @@ def test_what_a_run_used_is_what_the_cache_gives_its_restart(
     first = run(make_model(student_dir), pairs, cache=cache, budget=150)
     again = run(make_model(student_dir), pairs, cache=cache, budget=150)
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+
+
+def test_a_damaged_cache_names_its_file_and_the_fix(student_dir: Path, tmp_path: Path) -> None:
+    model, examples, file = make_model(student_dir), make_examples(), tmp_path / "cache.sqlite"
+    run(model, examples, cache=ReferenceCache(file))
+    content = file.read_bytes()
+    other = sqlite3.connect(tmp_path / "other.sqlite")
+    other.execute("CREATE TABLE logps (name TEXT)")
+    other.close()
+    for broken in (b"x" * 4096, content[:4096] + b"\xff" * 4096, (tmp_path / "other.sqlite").read_bytes()):
+        for left in tmp_path.glob("cache.sqlite*"):
+            left.unlink()
+        file.write_bytes(broken)
+        with pytest.raises(TrainingInputError, match=rf"reference_cache {file} cannot be used: .*remove this one"):
+            run(model, examples, cache=ReferenceCache(file))
+    file.unlink()
+    assert run(model, examples, cache=ReferenceCache(file))

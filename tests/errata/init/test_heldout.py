@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from errata.init.guess import guess_problems, look
-from errata.init.heldout import find_held_out, find_overlap, name_held_out, read_leniently, split_rows
+from errata.init.heldout import find_held_out, find_overlap, list_splits, name_held_out, read_leniently, split_rows
 from pipeline.checkers.numeric import Settings as Numeric
 from pipeline.errors import ConfigError, DataError
 from pipeline.measures.held_out import check_held_out, seen
@@ -75,6 +75,13 @@ def test_another_split_of_a_data_set_is_found_and_named(tmp_path: Path) -> None:
     assert find_held_out(problems) == "test"
     assert name_held_out("test", problems).split == "test"
     assert len(read_leniently(name_held_out("test", problems), CHECKER)) == 10
+
+
+@pytest.mark.parametrize("text", ["[]", "{", "{}", '{"splits": "train"}', "[" * 100_000])
+def test_a_data_set_whose_description_is_none_is_told_by_its_file(tmp_path: Path, text: str) -> None:
+    (tmp_path / "dataset_dict.json").write_text(text)
+    with pytest.raises(DataError, match=r"dataset_dict\.json: (cannot be read|has no list)"):
+        list_splits(str(tmp_path), None)
 
 
 def test_problems_in_both_are_noticed(tmp_path: Path) -> None:

@@ -87,3 +87,17 @@ def test_small_models_get_room_and_rate_of_their_size(student_dir: Path) -> None
     assert models.learning_rate(student.local_model) == models.SMALL_RATE
     assert models.room_for_answers(models.make_student("Qwen/Qwen3-1.7B")) == 1024
     assert models.learning_rate("Qwen/Qwen3-1.7B") == 1e-6
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "5", "{"])
+def test_a_models_description_that_is_none_is_told_by_its_file(student_dir: Path, tmp_path: Path, text: str) -> None:
+    student = models.make_student(str(student_dir), "transformers").model_copy(update={"model": str(tmp_path)})
+    (tmp_path / "config.json").write_text(text)
+    for read in (lambda: models.room_for_answers(student), lambda: models.learning_rate(str(tmp_path))):
+        with pytest.raises(ConfigError, match=r"config\.json: "):
+            read()
+
+
+def test_a_server_on_this_machine_is_known_by_all_its_names() -> None:
+    hosts = {"127.0.0.1:8": True, "a.localhost": True, "0.0.0.0": True, "host": False, "127.0.0.1.org": False}
+    assert {host: models.is_local(models.make_student(f"m@http://{host}/v1")) for host in hosts} == hosts

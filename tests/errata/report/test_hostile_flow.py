@@ -37,6 +37,7 @@ IDS = (
 )
 DRESS = "<script>window.owned=1</script> [/] [link=http://127.0.0.1:9]x[/link] \x1b[31m\u202e ![](http://127.0.0.1:9/x)"
 NAME = "hostile"
+GRADE = ("--checker", "numeric")
 
 
 def acting(shown: str) -> set[str]:
@@ -60,6 +61,16 @@ def teach(body: dict[str, Any]) -> list[str]:
     """A control character in a solution would be a malformed reply; marks that turn the writing are not."""
     number, dress = number_in(body), DRESS.replace("\x1b", "\x9b")
     return [f"<diagnosis>{dress}</diagnosis>\n<solution>\n{dress}\nWell:\n#### {2 * number}\n</solution>"]
+
+
+def responses(folder: Path) -> str:
+    """A file of answers to be graded."""
+    rows = [
+        {"id": id, "question": DRESS, "answer": "7", "response": f"{DRESS}\n#### {7 + n % 2}"}
+        for n, id in enumerate(IDS)
+    ]
+    (folder / "responses.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(folder / "responses.jsonl")
 
 
 @pytest.fixture
@@ -94,13 +105,13 @@ def config(tmp_path: Path, serve: Any) -> str:
     return str(tmp_path / "run.yaml")
 
 
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The output of a command that succeeds; nothing in it acts."""
-    code = main(arguments)
+def run(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    """The output of a command that succeeds, or what one that fails with this exit code says; nothing in it acts."""
+    ended = main(arguments)
     told = capsys.readouterr()
-    assert code == 0, told.err
+    assert ended == code, told.err
     assert acting(told.out) == acting(told.err) == set()
-    return told.out
+    return told.err if code else told.out
 
 
 def test_nothing_hostile_acts_or_is_written_elsewhere_whatever_the_command(
@@ -122,15 +133,40 @@ def test_nothing_hostile_acts_or_is_written_elsewhere_whatever_the_command(
     for target in ("trl", "llama_factory", "jsonl"):
         run(capsys, "export", str(folder), "--to", target, "--out", str(tmp_path / target))
     json.loads(run(capsys, "report", str(folder), "--json"))
+    run(capsys, "clean", str(folder), "--out", str(tmp_path / "clean"), "--html", str(tmp_path / "clean.html"))
+    run(capsys, "teachers", config)
+    json.loads(run(capsys, "teachers", config, "--json"))
+    run(capsys, "grade", responses(tmp_path), *GRADE, "--out", str(tmp_path / "grades.jsonl"))
 
     names = {path.name for path in tmp_path.rglob("*")}
     assert not any("escaped" in name or "owned" in name for name in names)
     assert list(work.iterdir()) == []
     assert not Path("/etc/errata-escaped").exists()
-    made = {"runs", "audit.html", "trl", "llama_factory", "jsonl"}
-    assert {path.name for path in tmp_path.iterdir()} == {"train.jsonl", "heldout.jsonl", "run.yaml", "work", *made}
+    given = {"train.jsonl", "heldout.jsonl", "responses.jsonl", "run.yaml", "work"}
+    made = {"runs", "audit.html", "trl", "llama_factory", "jsonl", "clean", "clean.html", "grades.jsonl"}
+    assert {path.name for path in tmp_path.iterdir()} == given | made
     ids = {json.loads(line)["problem_id"] for line in (folder / "attempts.jsonl").read_text().splitlines()}
     assert ids == set(IDS)
+
+
+def test_what_fails_says_so_without_acting(
+    config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], serve: Any
+) -> None:
+    refuses = serve(lambda body: (400, {"error": {"message": DRESS}}))
+    settings = json.loads(Path(config).read_text())
+    settings["teachers"] = {"[/]\u202et": {"engine": "endpoint", "base_url": refuses.url, "model": DRESS}}
+    settings["correct"] = {"rungs": ["own_correct"]}
+    (tmp_path / "run.yaml").write_text(json.dumps(settings))
+    out, rows = str(tmp_path / "out"), responses(tmp_path)
+    run(capsys, "teachers", config, code=2)
+    run(capsys, "teachers", config, "--json", code=2)
+    (tmp_path / "train.jsonl").write_text(json.dumps({"id": DRESS, "question": DRESS}) + "\n")
+    assert "\\x1b[31m" in run(capsys, "build", config, "--problems.answer", DRESS, code=2)
+    assert "\\x1b[31m" in run(capsys, "grade", rows, "--checker", DRESS, "--out", out, code=2)
+    assert "\\x1b[31m" in run(capsys, "grade", rows, *GRADE, "--response", DRESS, "--out", out, code=2)
+    for command in (("report",), ("audit",), ("clean", "--out", out), ("export", "--to", "trl", "--out", out)):
+        name, *options = command
+        assert "\\x1b[31m" in run(capsys, name, str(tmp_path / DRESS), *options, code=2)
 
 
 @pytest.mark.slow

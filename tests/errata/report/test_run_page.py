@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,7 +161,7 @@ def make_loop_folder(folder: Path, run: Path, *rounds: Any, **more: Any) -> Path
     folder.mkdir(exist_ok=True)
     loop = make_loop(*rounds, **more)
     for one in loop.rounds:
-        (folder / one.run).symlink_to(run)
+        shutil.copytree(run, folder / one.run)
     (folder / "loop.json").write_text(loop.model_dump_json())
     return folder
 

@@ -114,6 +114,10 @@ def test_a_build_that_goes_on_has_no_doubts_yet(run: Path, tmp_path: Path) -> No
         ("policy/training.json", '{"pairs": 3}', "field 'steps'"),
         ("config.yaml", "a: [", "is no YAML"),
         ("config.yaml", "- 1", "holds no settings"),
+        ("config.yaml", "x: !!bool q", "is no YAML"),
+        ("config.yaml", "x: 2026-13-01", "is no YAML"),
+        ("config.yaml", "[" * 20_000, "is no YAML"),
+        ("config.yaml", "student: &a [x]\nteachers: *a", "holds a reference, `*name`"),
         ("objections.jsonl", '{"mistake_id": "m"}\n', "objections.jsonl:1: field 'problem_id'"),
         ("unknown.jsonl", "{}\nnothing\n", "unknown.jsonl:1: field 'attempt_id'"),
         ("findings.jsonl", "nothing\n", "findings.jsonl:1: is no JSON"),
@@ -132,6 +136,19 @@ def test_a_broken_file_is_named_with_its_fix(run: Path, tmp_path: Path, file: st
         read_contents(tmp_path)
     assert str(tmp_path / file) in str(raised.value)
     assert told in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["attempts.jsonl", "config.yaml", "policy", "dataset"])
+def test_a_link_to_what_is_not_in_the_folder_is_refused(run: Path, tmp_path: Path, name: str) -> None:
+    copy_run(run, tmp_path / "run")
+    (tmp_path / "run" / name).rename(tmp_path / "elsewhere")
+    (tmp_path / "run" / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match=f"is a link out of .*, to {tmp_path / 'elsewhere'}; put what it leads to"):
+        read_contents(tmp_path / "run")
+    (tmp_path / "run" / name).unlink()
+    (tmp_path / "elsewhere").rename(tmp_path / "run" / name)
+    (tmp_path / "by-link").symlink_to(tmp_path / "run")
+    assert read_contents(tmp_path / "by-link").run is not None
 
 
 def test_a_folder_that_is_no_run_is_refused_with_the_command_that_makes_one(tmp_path: Path) -> None:

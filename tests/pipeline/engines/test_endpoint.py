@@ -170,7 +170,11 @@ def test_what_shapes_the_texts_is_part_of_the_identity_and_how_fast_they_are_ask
         {"base_url": "https://host/v1", "api_key_env": "sk-abc"},
         {"base_url": "https://host/v1", "headers_env": {"X-Key": "sk-abc"}},
         {"base_url": "https://host/v1#sk-abc"},
+        {"base_url": "https://host/v1", "headers": {"X-Of-Mine": "Bearer abc"}},
+        {"base_url": "https://host/v1", "headers": {"X-Proxy": "http://user:word@host"}},
         {"base_url": "https://host/v1", "extra_body": {"provider": {"api_key": "sk-abc"}}},
+        {"base_url": "https://host/v1", "extra_body": {"hf_token": "abc"}},
+        {"base_url": "https://host/v1", "extra_body": {"provider": ["sk-proj-0123456789"]}},
     ],
 )
 def test_secrets_have_no_place_in_settings(options: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.engines import vllm
 from pipeline.engines.transformers import Settings
 from pipeline.errors import ConfigError, RequestFailed
 from pipeline.identity import model_identity
@@ -142,6 +143,15 @@ def test_a_configuration_that_no_model_can_be_made_of_is_told_as_one(make_model,
         ask(make_model(config=config))
 
 
+@pytest.mark.parametrize("text", ["5", "[]", "{", "[" * 100_000, "null", "\xff"])
+@pytest.mark.parametrize("kind", [Settings, vllm.Settings])
+def test_a_description_that_is_no_object_is_told_by_its_file(make_model, kind: Any, text: str) -> None:
+    model = make_model()
+    (model / "tokenizer_config.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"tokenizer_config\.json: (cannot be read|must hold a JSON object)"):
+        kind(model=str(model)).check()
+
+
 @pytest.mark.parametrize(
     "template",
     [
@@ -166,4 +176,8 @@ def test_code_that_is_run_is_part_of_what_a_model_is_known_by(make_model) -> Non
     model = make_model()
     plain, trusted = model_identity(str(model)), model_identity(str(model), code=True)
     (model / "evil.py").write_text("other = 1")
-    assert model_identity(str(model)) == plain != trusted != model_identity(str(model), code=True)
+    changed = model_identity(str(model), code=True)
+    (model / "deeper").mkdir()
+    (model / "deeper" / "evil.py").write_text("another = 1")
+    assert model_identity(str(model)) == plain
+    assert len({plain, trusted, changed, model_identity(str(model), code=True)}) == 4

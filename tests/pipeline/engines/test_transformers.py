@@ -166,7 +166,7 @@ def test_a_model_that_does_not_exist_or_cannot_be_read_is_a_setting_to_mend(stud
     with pytest.raises(ConfigError, match="cannot be loaded"):
         open_model(str(tmp_path / "model"))
     (tmp_path / "model" / "tokenizer_config.json").write_text("{")
-    with pytest.raises(ConfigError, match="not valid JSON"):
+    with pytest.raises(ConfigError, match="cannot be read as JSON"):
         open_model(str(tmp_path / "model"))
 
 

@@ -17,7 +17,6 @@ from typing import Any
 
 import psutil
 import pytest
-from pydantic import ValidationError
 
 import pipeline
 from errata.demo import story, world
@@ -356,35 +355,3 @@ def test_a_model_without_a_chat_template_is_told_and_can_be_given_one(
     Settings(model=str(bare), chat_template=template).check()
     with pytest.raises(ConfigError, match=r"chat_template: there is no"):
         Settings(model=str(bare), chat_template=tmp_path / "nothing.jinja").check()
-
-
-def test_secrets_have_no_place_in_the_servers_environment(student_dir: Path) -> None:
-    with pytest.raises(ValidationError, match="HF_TOKEN looks like a secret"):
-        Settings(model=str(student_dir), environment={"HF_TOKEN": "hf_abc"})
-    Settings(model=str(student_dir), environment={"TOKENIZERS_PARALLELISM": "false", "VLLM_CPU_KVCACHE_SPACE": "1"})
-
-
-@pytest.mark.parametrize("arguments", [("--api-key", "x"), ("--hf-token=x",), ("--trust-remote-code",)])
-def test_what_is_a_secret_or_a_setting_is_no_further_argument(student_dir: Path, arguments: tuple[str, ...]) -> None:
-    with pytest.raises(ValidationError, match=rf"{arguments[0].partition('=')[0]}: "):
-        Settings(model=str(student_dir), extra_args=arguments)
-
-
-def test_weights_are_safetensors_and_code_of_the_models_is_run_where_that_is_asked_for(student_dir: Path) -> None:
-    from pipeline.engines.vllm import VLLM, Replica
-
-    def command(**options: Any) -> list[str]:
-        replica = Replica(VLLM(Settings(model=str(student_dir), **options)), 0, seeds=True)
-        replica.server.close()
-        return replica.command()
-
-    assert "--load-format safetensors" in " ".join(command())
-    assert "--trust-remote-code" not in command()
-    assert "--trust-remote-code" in command(trust_remote_code=True)
-
-
-def test_an_adapter_that_is_a_pickle_is_refused(student_dir: Path, tmp_path: Path) -> None:
-    (tmp_path / "adapter_config.json").write_text('{"r": 8}')
-    (tmp_path / "adapter_model.bin").write_bytes(b"")
-    with pytest.raises(ConfigError, match=r"has no \*\.safetensors weights"):
-        Settings(model=str(student_dir), adapter=tmp_path).check()

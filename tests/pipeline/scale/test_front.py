@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from errata.cli import main
 from pipeline.errors import ConfigError
+from pipeline.scale import cluster
 from pipeline.scale.cluster import check_address, code_version, difference, versions
 from pipeline.scale.settings import ScaleSettings
 from tests.pipeline.scale.clusters import environment
@@ -68,6 +70,15 @@ def test_versions_are_compared_wherever_they_lie() -> None:
     told = difference(here | {"Errata": "0123 in /elsewhere"}, here)
     assert told is not None
     assert "another Errata there (0123 in /elsewhere)" in told
+
+
+def test_another_prompt_is_another_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompts = shutil.copytree(cluster.SHIPPED, tmp_path / "prompts")
+    monkeypatch.setattr(cluster, "SHIPPED", prompts)
+    assert code_version.__wrapped__() == code_version()
+    with next(prompts.glob("*.jinja")).open("a") as template:
+        template.write(" ")
+    assert code_version.__wrapped__() != code_version()
 
 
 def test_every_setting_has_its_meaning_beside_it() -> None:

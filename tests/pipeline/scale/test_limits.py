@@ -10,7 +10,7 @@ import pytest
 from pipeline.config import RunSettings
 from pipeline.engines.endpoint import Settings as Endpoint
 from pipeline.scale.cluster import Node
-from pipeline.scale.limits import capacity_of, gpus_needed, group_size_of, meter_names, share_limits
+from pipeline.scale.limits import capacity_of, exceeded, gpus_needed, group_size_of, meter_names, share_limits
 from tests.pipeline.scale.lesson import make_settings
 
 SERVER = {"engine": "endpoint", "base_url": "http://127.0.0.1:1/v1", "max_concurrency": 30}
@@ -28,7 +28,7 @@ def settings_of(tmp_path: Path, **sections: Any) -> RunSettings:
 
 def test_an_endpoints_caps_are_divided_and_a_workers_own_server_has_its_own(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
-    shared = share_limits(settings, 8)
+    shared = share_limits(settings, 8, 7)
     one = shared.teachers["one"]
     assert isinstance(one, Endpoint)
     assert (one.max_concurrency, one.min_concurrency, one.requests_per_minute) == (3, 3, 75.0)
@@ -37,6 +37,19 @@ def test_an_endpoints_caps_are_divided_and_a_workers_own_server_has_its_own(tmp_
     assert shared.student == settings.student
     assert share_limits(settings, 100).teachers["one"].max_concurrency == 1  # type: ignore[attr-defined]
     assert settings.teachers["one"].max_concurrency == 30  # type: ignore[attr-defined]
+
+
+def test_all_workers_together_have_what_the_setting_says_and_at_least_one_each(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+
+    def total(workers: int) -> int:
+        shares = [share_limits(settings, workers, number) for number in range(workers)]
+        return sum(shared.teachers["one"].max_concurrency for shared in shares)  # type: ignore[attr-defined]
+
+    assert [total(workers) for workers in (1, 7, 8, 30, 31, 50)] == [30, 30, 30, 30, 31, 50]
+    assert exceeded(settings, 30) == []
+    assert exceeded(settings, 31) == ["one", "two/x", "two/y", "teacher"]
+    assert exceeded(settings_of(tmp_path, scale={"share_limits": False}), 31) == []
 
 
 def test_each_worker_may_have_the_caps_for_itself(tmp_path: Path) -> None:

@@ -211,6 +211,35 @@ def test_a_worker_that_cannot_begin_ends_the_build_with_the_reason(
     assert "died 3 times while it opened its engines" in " ".join(driver.said.split())
 
 
+def test_a_worker_that_cannot_open_its_engines_is_done_without(nodes: TwoNodes, tmp_path: Path) -> None:
+    problems = write_problems(tmp_path / "problems.jsonl", 200)
+    student = {"engine": "scripted", "function": "tests.pipeline.scale.broken:ask"}
+    settings = make_settings(tmp_path / "scaled", problems, student=student)
+    driver = nodes.build(tmp_path / "scaled" / "config.yaml", "--workers", "2", "--scale.part", "10")
+    assert driver.end() == 0, driver.said
+    told = " ".join(driver.said.split())
+    assert "goes on without a worker that cannot open its engines" in told
+    assert "no GPU here" in told
+    reference = build_here(tmp_path / "local", problems)
+    assert ids(settings.run_dir) == ids(reference)
+
+
+def test_a_worker_that_hangs_is_ended_and_its_parts_are_repeated(nodes: TwoNodes, tmp_path: Path, server: Paid) -> None:
+    problems = write_problems(tmp_path / "problems.jsonl", 200)
+    settings = make_settings(tmp_path / "scaled", problems, **server.engines())
+    options = ("--workers", "2", "--scale.part", "10", "--scale.silence", "15")
+    driver = nodes.build(tmp_path / "scaled" / "config.yaml", *options)
+    driver.until(lambda: len(worker_pids(settings.run_dir)) == 2)
+    hung = worker_pids(settings.run_dir)[0]
+    os.kill(hung, signal.SIGSTOP)
+    assert driver.end() == 0, driver.said
+    assert not psutil.pid_exists(hung)
+    assert f"its process ({hung}) is ended" in " ".join(driver.said.split())
+    reference = build_here(tmp_path / "local", problems, **server.engines())
+    assert digest(settings.run_dir) == digest(reference)
+    assert ids(settings.run_dir) == ids(reference)
+
+
 def test_each_worker_has_its_vllm_and_none_outlives_the_build(
     nodes: TwoNodes, tmp_path: Path, student_dir: Path
 ) -> None:

@@ -20,12 +20,12 @@ from pipeline.finish import Basis, finish_run
 from pipeline.run import build
 from pipeline.scale.build import read_problems
 from pipeline.scale.gathered import Gathered
-from pipeline.scale.keeper import Keeper
+from pipeline.scale.keeper import Keeper, Who
 from pipeline.scale.limits import group_size_of
 from pipeline.scale.parts import write_parts
-from pipeline.scale.report import Report, hear_meters
+from pipeline.scale.report import NO_PART, Mismatch, Report, hear_meters
 from pipeline.scale.shards import PARTS, SHARDS, clear_scratch, merge_shards
-from pipeline.scale.workshop import LOST, Bench, Workshop
+from pipeline.scale.workshop import BUG, LOST, Bench, Workshop
 from pipeline.store import RunFolder
 from pipeline.summary import Summary, count_use
 from tests.pipeline.scale.lesson import digest, ids, make_settings, write_problems
@@ -47,7 +47,7 @@ class Hall:
     async def open(self, actor: str | None = None) -> Workshop:
         folder = self.settings.run_dir
         parts = folder / PARTS / "problems.parquet"
-        bench = Bench(self.settings, folder, parts, PART, "here", actor or f"actor {next(self.names)}")
+        bench = Bench(self.settings, folder, parts, PART, Who(actor or f"actor {next(self.names)}", "here"))
         workshop = Workshop(bench, self.call)
         await workshop.open()
         return workshop
@@ -57,8 +57,8 @@ def build_in_hall(settings: RunSettings, work: Callable[[Hall, int], Awaitable[l
     """As the driver does it; `work` gives the reports of so many parts."""
 
     async def run() -> Any:
-        keeper = Keeper(str(settings.runs_dir / "completions.sqlite"), settings.name)
         sizes = write_parts(settings.run_dir / PARTS / "problems.parquet", problems, PART)
+        keeper = Keeper(str(settings.runs_dir / "completions.sqlite"), settings.name, len(sizes))
         reports = await work(Hall(settings, keeper), len(sizes))
         state = await keeper.state()
         await keeper.shut()
@@ -227,3 +227,110 @@ def test_a_stop_lets_what_is_under_way_end_and_nothing_new_begin(
         patch.setattr("pipeline.scale.workshop.BEAT", 0.01)
         with pytest.raises(StoppedEarly, match="enough"):
             build_in_hall(settings, work)
+
+
+def test_workshops_take_parts_until_none_is_left_and_then_wait_for_the_end(
+    tmp_path: Path, local: tuple[Path, dict[str, str]]
+) -> None:
+    settings = make_settings(tmp_path / "hall", local[0])
+
+    async def work(hall: Hall, parts: int) -> list[Report]:
+        workshops = [await hall.open() for _ in range(2)]
+        taking = [asyncio.ensure_future(workshops[n % 2].take(n)) for n in range(parts + 4)]
+        reports: list[Report] = []
+        for next_one in asyncio.as_completed(taking):
+            reports.append(await next_one)
+            if len(reports) == parts:
+                assert {report.part for report in reports} == set(range(parts))
+                await hall.call("close_workers")
+        assert [report.part for report in reports[parts:]] == [NO_PART] * 4
+        assert (await hall.keeper.state()).open == 0, "all are closed before their last tickets come back"
+        return reports[:parts]
+
+    build_in_hall(settings, work)
+    assert digest(settings.run_dir) == local[1]
+
+
+@pytest.mark.parametrize("place", ["asked", "finished"])
+@pytest.mark.parametrize("bad", [2, 9])
+def test_a_problem_at_which_something_raises_is_recorded_and_the_others_go_on(
+    tmp_path: Path, local: tuple[Path, dict[str, str]], bad: int, place: str
+) -> None:
+    """Problem 2 is one of those from which the answer format is found."""
+    settings = make_settings(tmp_path / "hall", local[0])
+
+    async def work(hall: Hall, parts: int) -> list[Report]:
+        workshop = await hall.open()
+        stages = workshop.stages
+        check, topic = stages.checker.check, stages.topic
+
+        async def check_or_raise(problem: Any, text: str) -> Any:
+            if place == "asked" and problem.id == f"p{bad}":
+                raise ZeroDivisionError("a checker of somebody's \ud800")
+            return await check(problem, text)
+
+        def topic_or_raise(problem: Any) -> str | None:
+            if place == "finished" and problem.id == f"p{bad}" and not raised:
+                raised.append(problem.id)
+                raise ZeroDivisionError("a stage")
+            return topic(problem)
+
+        raised: list[str] = []
+        stages.checker.check = check_or_raise  # type: ignore[method-assign]
+        stages.topic = topic_or_raise  # type: ignore[method-assign]
+        reports = await take_turns([workshop], parts)
+        told = {number: count for report in reports for number, count in report.raised.items()}
+        assert list(told.values()) == [1]
+        assert ["ZeroDivisionError" in report.traceback for report in reports].count(True) == 1
+        return reports
+
+    summary = build_in_hall(settings, work)
+    assert (summary.failed, summary.attempts) == (4, 26 * 4)
+    told = [json.loads(line) for line in (settings.run_dir / "unknown.jsonl").read_text().splitlines()]
+    failed = [line for line in told if line["verdict"] == "failed"]
+    assert [line["problem_id"] for line in failed] == [f"p{bad}"] * 4
+    assert all(line["reason"].startswith(f"{BUG}: ZeroDivisionError: a ") for line in failed)
+    again = asyncio.run(build(settings))
+    assert again.failed == 0, "the next build tries it again"
+    left, whole = digest(settings.run_dir), dict(local[1])
+    del left["summary.json"], whole["summary.json"]  # it tells from how many answers the format was found
+    assert left == whole
+
+
+def test_of_problems_that_are_asked_together_only_the_one_that_raises_fails(
+    tmp_path: Path, local: tuple[Path, dict[str, str]]
+) -> None:
+    settings = make_settings(tmp_path / "hall", local[0])
+
+    async def work(hall: Hall, parts: int) -> list[Report]:
+        workshop = await hall.open()
+        workshop.group_size = PART
+        finish = workshop.stages.finish_problem
+
+        async def finish_or_raise(outcome: Any, problem: Any, attempts: Any) -> Any:
+            if problem.id == "p9" and attempts[0].failure is None:
+                raise ZeroDivisionError
+            return await finish(outcome, problem, attempts)
+
+        workshop.stages.finish_problem = finish_or_raise  # type: ignore[method-assign]
+        return await take_turns([workshop], parts)
+
+    assert build_in_hall(settings, work).failed == 4
+
+
+def test_a_workshop_with_another_template_is_refused(tmp_path: Path, local: tuple[Path, dict[str, str]]) -> None:
+    """As where the folder of prompts is not the same on two machines."""
+    prompts = tmp_path / "prompts"
+    prompts.mkdir()
+    settings = make_settings(tmp_path / "hall", local[0], prompts=str(prompts))
+
+    async def work(hall: Hall, parts: int) -> list[Report]:
+        first = await hall.open()
+        (prompts / "mine.jinja").write_text("another")
+        with pytest.raises(Mismatch, match="another folder of prompts than on here"):
+            await hall.open()
+        (prompts / "mine.jinja").unlink()
+        return await take_turns([first, await hall.open()], parts)
+
+    build_in_hall(settings, work)
+    assert digest(settings.run_dir) == local[1]

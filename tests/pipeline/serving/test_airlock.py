@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import logging
 import tracemalloc
 from http.server import BaseHTTPRequestHandler
@@ -95,10 +96,24 @@ def test_this_machine_is_not_asked_through_a_proxy(monkeypatch: pytest.MonkeyPat
             monkeypatch.setenv(name, proxy.url.removesuffix("/v1"))
         assert ask(server)[0].text == "server"
         assert proxy.asked == []
-    assert [is_loopback(f"http://{host}/v1") for host in ("127.1.2.3", "[::1]:8", "localhost", "h", "10.0.0.1")] == [
-        *(True, True, True),
-        *(False, False),
-    ]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("127.1.2.3", "[::1]:8", "localhost", "0.0.0.0", "[::]", "localhost.", "a.localhost", "A.LocalHost.:8"),
+        *("127.1", "2130706433", "0x7f000001", "0", "127.0.0.1.", "[::ffff:127.0.0.1]", "[::ffff:0.0.0.0]"),
+    ],
+)
+def test_this_machine_is_known_by_all_its_names(host: str) -> None:
+    assert is_loopback(f"http://{host}/v1")
+
+
+@pytest.mark.parametrize(
+    "host", ["h", "10.0.0.1", "localhost.org", "notlocalhost", "128.1", "[::ffff:10.0.0.1]", "[fe80::1]", "127.0.0.1.h"]
+)
+def test_another_machine_is_none_of_ours(host: str) -> None:
+    assert not is_loopback(f"http://{host}/v1")
 
 
 def endless(handler: BaseHTTPRequestHandler) -> None:
@@ -178,6 +193,24 @@ def test_of_two_secrets_that_begin_alike_both_are_struck_out(monkeypatch: pytest
     monkeypatch.setenv("PLANTED_HEADER", f"{KEY}-and-more")
     with serving(sends(f'{{"error": {{"message": "{KEY}-and-more, {KEY}"}}}}', 400)) as server:
         assert "HTTP 400: [secret], [secret]" in fails(server)
+
+
+def test_a_secret_is_struck_out_however_it_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = r"""sk\planted'key"of\mine"""
+    monkeypatch.setenv("PLANTED_KEY", key)
+    for secret in (key, key.replace('"', "'")):
+        monkeypatch.setenv("PLANTED_KEY", secret)
+        bodies = (
+            (200, {"choices": [], "error": {"message": f'bad key {secret} in "it"'}}),
+            (200, {"choices": [{"message": {"content": "x"}, "finish_reason": secret}]}),
+            (200, {"choices": [{"message": {"content": "x"}, "finish_reason": f'"{secret}'}]}),
+            (400, {"error": {"message": json.dumps({"sent": secret})}}),
+        )
+        for status, body in bodies:
+            with serving(sends(json.dumps(body), status)) as server:
+                told = fails(server)
+            assert "[secret]" in told
+            assert "planted" not in told
 
 
 def test_debug_logs_of_all_packages_hold_no_secret(caplog: pytest.LogCaptureFixture) -> None:
