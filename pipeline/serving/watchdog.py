@@ -3,6 +3,9 @@
 Its standard input is a pipe from the parent. When the parent is gone, however it ended, the pipe closes, and the
 command is ended with every process it has started. Orphans come to the watchdog (a subreaper), so none is missed.
 Started by path, as a process of its own: nothing but the standard library and psutil is imported.
+
+It works in a child of the process that was started: whoever ends a process kills its children with it, as Ray does with
+its workers, and would else kill the watchdog and not what it watches.
 """
 
 from __future__ import annotations
@@ -67,5 +70,15 @@ def main(command: list[str]) -> int:
     return child.returncode if child.returncode >= 0 else 128 - child.returncode
 
 
+def wait_for(child: int) -> int:
+    """Pass SIGTERM on to the process that watches, and end as it does; returns the exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
+
+
 if __name__ == "__main__":
-    os._exit(main(sys.argv[1:]))  # the thread that reads may still be waiting
+    watching = os.fork()
+    os._exit(wait_for(watching) if watching else main(sys.argv[1:]))  # the thread that reads may still be waiting

@@ -321,8 +321,9 @@ def test_replicas_get_devices_of_their_own(student_dir: Path, monkeypatch) -> No
         replica.server.close()
 
 
-def test_a_watched_process_ends_with_its_parent_and_with_its_own_children(tmp_path: Path) -> None:
-    """The watchdog alone, with a cheap server: a shell whose grandchild has left its process group."""
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_watched_process_ends_with_its_parent_and_with_its_own_children(killed: bool) -> None:
+    """Also where who ends the parent kills the parent's children first. The watchdog alone, with a cheap server: a shell whose grandchild has left its process group."""
     from pipeline.serving import watchdog
 
     grandchild = "import time; time.sleep(600)"
@@ -337,9 +338,11 @@ def test_a_watched_process_ends_with_its_parent_and_with_its_own_children(tmp_pa
         assert watched.stdin is not None
         orphan = psutil.Process(int(watched.stdout.readline()))
         everyone = [orphan, *psutil.Process(watched.pid).children(recursive=True)]
+        if killed:
+            watched.kill()
         watched.stdin.close()
         assert wait_until_gone(everyone) == []
-        assert watched.wait(30) == 128 + signal.SIGTERM
+        assert watched.wait(30) == (-signal.SIGKILL if killed else 128 + signal.SIGTERM)
 
 
 def test_a_model_without_a_chat_template_is_told_and_can_be_given_one(
