@@ -323,7 +323,10 @@ def test_replicas_get_devices_of_their_own(student_dir: Path, monkeypatch) -> No
 
 @pytest.mark.parametrize("killed", [False, True])
 def test_a_watched_process_ends_with_its_parent_and_with_its_own_children(killed: bool) -> None:
-    """Also where who ends the parent kills the parent's children first. The watchdog alone, with a cheap server: a shell whose grandchild has left its process group."""
+    """Also where whoever ends the parent kills the parent's children first.
+
+    The watchdog alone, with a cheap server: a shell whose grandchild has left its process group.
+    """
     from pipeline.serving import watchdog
 
     grandchild = "import time; time.sleep(600)"
