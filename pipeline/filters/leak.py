@@ -261,7 +261,7 @@ def _giveaways(pair: Texts) -> Iterator[tuple[int, int]]:
 def _find(text: str) -> Iterator[re.Match[str]]:
     lowered = text.lower()
     for keys, rule in ENGLISH if text.isascii() else [*ENGLISH, *CHINESE]:
-        if any(key in lowered for key in keys):
+        if any(map(lowered.__contains__, keys)):
             yield from rule.finditer(text)
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pipeline.allusions import find_allusion
+from pipeline.allusions import ENGLISH, NEEDED, find_allusion
 
+ASCII = st.characters(max_codepoint=127)
 GSM8K = Path(__file__).parents[2].parent / "shared" / "data" / "gsm8k" / "train.jsonl"
 
 
@@ -73,3 +77,9 @@ def test_reference_rationales_are_hardly_ever_taken_for_allusions() -> None:
     rows = [json.loads(line) for line in GSM8K.read_text().splitlines()]
     found = [row["answer"] for row in rows if find_allusion(row["answer"], row["question"])]
     assert len(found) <= 5, found
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(ENGLISH).flatmap(lambda rule: st.from_regex(re.compile(rule, re.I | re.A), alphabet=ASCII)))
+def test_whatever_a_rule_matches_holds_a_needed_word(text: str) -> None:
+    assert any(word in text.lower() for word in NEEDED)
