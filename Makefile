@@ -36,7 +36,7 @@ vllm: .venv-vllm/.installed
 	@touch $@
 
 test-slow: .venv/.dev vllm
-	$(BIN)/python -m pytest -m 'slow and not gpu'
+	$(BIN)/python -m pytest -m 'slow and not gpu' --numprocesses 2 --dist loadfile
 
 test-all: lint test test-slow
 
