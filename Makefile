@@ -2,6 +2,8 @@
 # A Python of another name: make demo PYTHON=python3.12
 PYTHON ?= python3
 BIN := .venv/bin
+# It looks at all vLLM servers of the machine.
+ALONE := tests/pipeline/engines/test_vllm.py
 
 .PHONY: install demo test vllm test-slow test-all lint format bench audit clean
 
@@ -36,7 +38,8 @@ vllm: .venv-vllm/.installed
 	@touch $@
 
 test-slow: .venv/.dev vllm
-	$(BIN)/python -m pytest -m 'slow and not gpu' --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m 'slow and not gpu' --numprocesses 2 --dist loadfile --ignore $(ALONE)
+	$(BIN)/python -m pytest -m 'slow and not gpu' $(ALONE)
 
 test-all: lint test test-slow
 
