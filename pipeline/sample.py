@@ -11,7 +11,7 @@ from pipeline.errors import RequestFailed
 from pipeline.grade import try_grade
 from pipeline.journal import Journal
 from pipeline.prompts import Prompt
-from pipeline.types import Attempt, Completion, Message, Problem, content_id
+from pipeline.types import Attempt, Completion, Grade, Message, Problem, content_id
 
 
 def make_conversation(prompt: Prompt, problem: Problem) -> tuple[Message, ...]:
@@ -73,6 +73,15 @@ class Sampler:
 
     async def _grade(self, problem: Problem, index: int, completion: Completion | None, failure: str) -> Attempt:
         grade, failed = (None, failure) if completion is None else await try_grade(self.checker, problem, completion)
+        return self._attempt(problem, index, completion, grade, failed)
+
+    def failed(self, problem: Problem, reason: str) -> list[Attempt]:
+        """A problem's attempts where none was made."""
+        return [self._attempt(problem, index, None, None, reason) for index in range(self.n)]
+
+    def _attempt(
+        self, problem: Problem, index: int, completion: Completion | None, grade: Grade | None, failure: str | None
+    ) -> Attempt:
         return Attempt(
             id=self.attempt_id(problem, index),
             problem_id=problem.id,
@@ -81,5 +90,5 @@ class Sampler:
             settings=self.settings,
             completion=completion,
             grade=grade,
-            failure=failed,
+            failure=failure,
         )

@@ -27,6 +27,7 @@ from trainer.disk import find_refusal, on_main, told_of
 from trainer.errors import TrainingInputError
 from trainer.head import inner_model
 from trainer.layouts import Layout, score_plan
+from trainer.origin import is_fresh
 from trainer.packing import split_unit
 
 log = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ def hash_weights(model: Any) -> str:
     if torch.is_autocast_enabled(device):
         digest.update(str(torch.get_autocast_dtype(device)).encode())
     weights = plain.state_dict()
-    fresh = not any(bool(v.any()) for name, v in weights.items() if ".lora_B" in name)  # adapters that do nothing yet
+    fresh = is_fresh(plain)
     for name, tensor in sorted(weights.items()):
         if fresh and ".lora_" in name:
             continue

@@ -31,7 +31,7 @@ from pipeline.scale.shards import SHARDS
 from pipeline.scale.suspects import together
 from pipeline.stages import Stages, open_stages, under_way
 from pipeline.tally import Outcome
-from pipeline.types import Attempt, content_id
+from pipeline.types import content_id
 
 BEAT = 1.0
 """Seconds between two words to the keeper."""
@@ -256,19 +256,7 @@ class Workshop:
         """The problems of a group are asked no more: their attempts have failed."""
         sampler, journal = self.stages.sampler, self.stages.folder.attempts
         for _, problem in group:
-            failed = [
-                Attempt(
-                    id=sampler.attempt_id(problem, index),
-                    problem_id=problem.id,
-                    index=index,
-                    engine=sampler.engine.name,
-                    settings=sampler.settings,
-                    completion=None,
-                    grade=None,
-                    failure=reason,
-                )
-                for index in range(sampler.n)
-            ]
+            failed = sampler.failed(problem, reason)
             await journal.append(failed)
             self.stages.asked[problem.id] = failed
 

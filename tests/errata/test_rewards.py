@@ -28,6 +28,7 @@ from pipeline.evaluate import trained_engine
 from pipeline.measures.answering import Asking, answer_all
 from pipeline.problems import read_problems
 from pipeline.prompts import Prompts
+from tests.pipeline.engines.test_hostile_models import CODE, OWN
 from tests.trainer.test_credit import perturb
 from trainer.credit import encode_answer, pad_token, score_examples
 
@@ -311,24 +312,11 @@ def test_a_reference_with_other_tokens_is_refused(student_dir: Path, tmp_path: P
         common_tokenizer(policy, str(other), trusted)
 
 
-CODE = """
-open({mark!r}, "a").close()
-from transformers import Qwen3Config, Qwen3ForCausalLM
-
-class EvilConfig(Qwen3Config):
-    model_type = "evil"
-
-class EvilModel(Qwen3ForCausalLM):
-    config_class = EvilConfig
-"""
-
-
 def bring_code(folder: Path, mark: Path) -> None:
     """Let a model's folder bring Python that makes a file."""
-    own = {"AutoConfig": "evil.EvilConfig", "AutoModelForCausalLM": "evil.EvilModel"}
     (folder / "evil.py").write_text(CODE.format(mark=str(mark)))
     file = folder / "config.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"model_type": "evil", "auto_map": own}))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"model_type": "evil", "auto_map": OWN}))
 
 
 @pytest.mark.parametrize("trusted", [False, True])
