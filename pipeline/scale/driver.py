@@ -72,24 +72,21 @@ class Run:
 
     def work(self) -> None:
         """All parts to the workers and back. Raises as `build_on_ray`."""
-        feed = self._start()
-        try:
-            with self._on_interrupt():
-                self._take_reports(feed)
-            self._close_workers(feed)
-        except StoppedEarly as error:
-            with suppress(StoppedEarly):  # the keeper may be what has ended
+        with self._start() as feed:
+            try:
+                with self._on_interrupt():
+                    self._take_reports(feed)
                 self._close_workers(feed)
-            feed.end()
-            done = f"{self.account.done:,} of {len(self.problems):,} problems are done"
-            raise StoppedEarly(f"{error} ({done})") from error
-        except Exception:
-            with suppress(StoppedEarly):
-                self._ask("stop", "the build has ended")
-                self._ask("close_workers")
-            feed.end()
-            raise
-        feed.end()
+            except StoppedEarly as error:
+                with suppress(StoppedEarly):  # the keeper may be what has ended
+                    self._close_workers(feed)
+                done = f"{self.account.done:,} of {len(self.problems):,} problems are done"
+                raise StoppedEarly(f"{error} ({done})") from error
+            except Exception:
+                with suppress(StoppedEarly):
+                    self._ask("stop", "the build has ended")
+                    self._ask("close_workers")
+                raise
         self.account.check_complete()
         self.shards, found, fingerprints, self.paid = self._ask("result")
         self._ask("shut")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import threading
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from types import TracebackType
+from typing import Any, Self
 
 from pipeline.scale.cluster import data_context
 from pipeline.scale.report import NO_PART, Report
@@ -15,10 +16,16 @@ AHEAD = 4
 """Reports that wait to be taken."""
 LAST = 5.0
 """Seconds in which the next row may come."""
+ENDING = 60.0
+"""Seconds that a thread may take to end."""
 
 
 class Feed:
-    """Reports of all parts as they are done. Read from a thread, so that whoever waits may do something else, too."""
+    """Reports of all parts as they are done. Read from a thread, so that whoever waits may do something else, too.
+
+    Use as a context manager. After it no thread of this calls Ray, which ends a process that does so when it is
+    disconnected, without a word.
+    """
 
     def __init__(
         self, parts: int, workers: int, at_once: int, *, cpus: float, gpus: float, told: Mapping[str, Any]
@@ -45,6 +52,20 @@ class Feed:
         self._reader = threading.Thread(target=self._read, daemon=True, name="errata-feed")
         self._reader.start()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take no more: with the next row, Ray Data ends the workers; without one in time, it is made to."""
+        self._over.set()
+        self._reader.join(0 if kind is KeyboardInterrupt else LAST)
+        for thread in self._executors():
+            thread.shutdown(force=True)
+            thread.join(ENDING)
+        self._reader.join(ENDING)
+
     def next(self, timeout: float) -> Report | None:
         """The next report. Raises queue.Empty where none comes in time, and what Ray raised; None after the last."""
         came = self._reports.get(timeout=timeout)
@@ -52,30 +73,36 @@ class Feed:
             raise came
         return came
 
-    def end(self) -> None:
-        """Take no more: with the next row, Ray Data ends the workers; without one, the end of the connection does."""
-        self._over.set()
-        self._reader.join(LAST)
+    def _executors(self) -> list[Any]:
+        """The thread in which Ray Data works on this, while there is one; it offers no other way to it."""
+        name = f"StreamingExecutor-{self._data.get_dataset_id()}"
+        return [thread for thread in threading.enumerate() if thread.name == name]
 
     def _read(self) -> None:
         last: Exception | None = None
         done: set[int] = set()
-        rows: Any = iter(self._data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0))
         try:
-            for table in rows:
-                for told in table["report"].to_pylist():
+            with closing(self._rows()) as rows:
+                for told in rows:
                     report = Report.from_json(told)
                     done |= {report.part} if report.trouble is None and report.part != NO_PART else set()
                     self._put(report)
-                if len(done) == self._parts:
-                    self._over.wait()  # asked for more, Ray would end the workers now
-                if self._over.is_set():
-                    break
+                    if len(done) == self._parts:
+                        self._over.wait()  # asked for more, Ray would end the workers now
+                    if self._over.is_set():
+                        break
         except Exception as error:
             last = error
         self._put(last)
-        with contextlib.suppress(Exception):  # there may be nobody any more to be told that this is all
-            rows.close()
+
+    def _rows(self) -> Generator[str, None, None]:
+        """What the workers told. Other iterators of Ray Data start threads, which none of them waits for at its end."""
+        import ray
+        from ray.data.block import BlockAccessor
+
+        for bundle in self._data.iter_internal_ref_bundles():
+            for block in bundle.block_refs:
+                yield from BlockAccessor.for_block(ray.get(block)).to_arrow()["report"].to_pylist()
 
     def _put(self, came: Report | Exception | None) -> None:
         while not self._over.is_set():

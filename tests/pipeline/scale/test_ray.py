@@ -240,6 +240,27 @@ def test_a_worker_that_hangs_is_ended_and_its_parts_are_repeated(nodes: TwoNodes
     assert ids(settings.run_dir) == ids(reference)
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_ends_a_build_whose_workers_hang(nodes: TwoNodes, tmp_path: Path, server: Paid, times: int) -> None:
+    """Once they are given up; at once, for the second one."""
+    problems = write_problems(tmp_path / "problems.jsonl", 200)
+    settings = make_settings(tmp_path / "scaled", problems, **server.engines())
+    driver = nodes.build(tmp_path / "scaled" / "config.yaml", "--workers", "2", "--scale.part", "10")
+    driver.until(lambda: len(worker_pids(settings.run_dir)) == 2)
+    for hung in worker_pids(settings.run_dir):
+        os.kill(hung, signal.SIGSTOP)
+    os.kill(driver.process.pid, signal.SIGINT)
+    driver.until(lambda: "Ctrl-C: waiting" in driver.said)
+    if times == 2:
+        os.kill(driver.process.pid, signal.SIGINT)
+    assert driver.end() == 3, driver.said
+    assert "stopped by Ctrl-C" in driver.said
+    assert psutil.wait_procs(ray_workers(), timeout=60)[1] == []
+    reference = build_here(tmp_path / "local", problems, **server.engines())
+    build_here(tmp_path / "scaled", problems, **server.engines())
+    assert digest(settings.run_dir) == digest(reference)
+
+
 def test_each_worker_has_its_vllm_and_none_outlives_the_build(
     nodes: TwoNodes, tmp_path: Path, student_dir: Path
 ) -> None:
