@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import select
 import sys
 import traceback
 from collections.abc import Sequence
@@ -76,13 +77,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         code: int = module.run(known, rest)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return _stop(
             "stopped by Ctrl-C; what was done is kept, and the same command goes on from there", StoppedEarly.exit_code
         )
     except ErrataError as error:
         return _stop(str(error), error.exit_code)
-    except BrokenPipeError:  # the reader of our output left: nothing more to say
+    except BrokenPipeError:
+        if not _readers_left():
+            raise
+        # nothing more to say
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - held open until the interpreter ends
         return 1
     except OSError as error:
@@ -92,6 +97,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _stop(f"{error.filename}: {error.strerror}", UsageError.exit_code)
     return code
+
+
+def _readers_left() -> bool:
+    """Whether nobody reads our output, or what we say of errors, any more; a pipe to others may have broken as well."""
+    outputs = select.poll()
+    for stream in (1, 2):
+        outputs.register(stream, select.POLLERR | select.POLLHUP)
+    return any(what & (select.POLLERR | select.POLLHUP) for _, what in outputs.poll(0))
 
 
 def show_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -235,6 +235,27 @@ def test_a_full_disk_stops_a_run_that_can_be_resumed(
     assert "disk is full" in capsys.readouterr().err
 
 
+def test_a_pipe_to_others_that_breaks_is_no_quiet_end(
+    tmp_path: Path, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "import errno\ndef answer(messages, index):\n    raise BrokenPipeError(errno.EPIPE, 'Broken pipe')\n"
+    (tmp_path / "left.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    config["student"] = {"engine": "scripted", "function": "left:answer"}
+    with pytest.raises(BrokenPipeError):
+        main(["build", write(tmp_path, config)])
+
+
+def test_nothing_is_said_to_a_reader_that_has_left(tmp_path: Path, config: dict[str, Any]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "errata", "build", write(tmp_path, config), "--check"]
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    told = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=buffered)
+    os.close(writer)
+    assert (told.returncode, told.stderr) == (1, "")
+
+
 def test_grade_takes_lists_and_names_a_wrong_option(tmp_path: Path, capsys: Any) -> None:
     (tmp_path / "a.jsonl").write_text(
         json.dumps({"question": "q", "answer": 8, "samples": ["#### 8", "#### 7"]}) + "\n"
