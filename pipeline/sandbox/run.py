@@ -6,15 +6,21 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
+
+import psutil
 
 from pipeline.sandbox.command import build_command
 from pipeline.sandbox.limits import Limits, Outcome
 from pipeline.sandbox.seccomp import build_filter
 
 Reason = Literal["wall", "output"]
+STILL = (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+STOPPING = 1.0
+"""Seconds that a process is given to stop; only one that waits for a disk takes more than a moment."""
 
 
 async def run(command: Sequence[str], *, input: bytes = b"", limits: Limits, show: Iterable[str] = ()) -> Outcome:
@@ -61,9 +67,19 @@ async def _start(line: Sequence[str], program: int) -> Process:
 
 
 def _kill(process: Process) -> None:
-    """Kill bubblewrap and the first process of its namespace, and with that every other."""
+    """Kill bubblewrap and the first process of its namespace, and with that every other.
+
+    That process may be so young that its life is not bound to bubblewrap's yet. So bubblewrap is stopped first: it
+    starts no other, and those that it has started can be found and cannot be taken for others.
+    """
     if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+            os.killpg(process.pid, signal.SIGSTOP)
+            bubblewrap, late = psutil.Process(process.pid), time.monotonic() + STOPPING
+            while bubblewrap.status() not in STILL and time.monotonic() < late:
+                time.sleep(0.0005)
+            for first in bubblewrap.children():
+                first.kill()
             os.killpg(process.pid, signal.SIGKILL)
 
 
