@@ -2,8 +2,8 @@
 # A Python of another name: make demo PYTHON=python3.12
 PYTHON ?= python3
 BIN := .venv/bin
-# It looks at all vLLM servers of the machine.
-ALONE := tests/pipeline/engines/test_vllm.py
+# Several tests at a time, each with one thread: together they take less than one after the other with all threads.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --dist loadfile
 
 .PHONY: install demo test vllm test-slow test-all lint format bench audit clean
 
@@ -24,7 +24,7 @@ demo: install
 	$(BIN)/errata demo
 
 test: .venv/.dev
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(PYTEST) --numprocesses auto --maxprocesses 4
 
 # vLLM wants other versions than the rest and is kept apart; its CPU build pulls three packages made for CUDA, which
 # it does not need and which keep transformers from being imported.
@@ -38,8 +38,7 @@ vllm: .venv-vllm/.installed
 	@touch $@
 
 test-slow: .venv/.dev vllm
-	$(BIN)/python -m pytest -m 'slow and not gpu' --numprocesses 2 --dist loadfile --ignore $(ALONE)
-	$(BIN)/python -m pytest -m 'slow and not gpu' $(ALONE)
+	$(PYTEST) -m 'slow and not gpu' --numprocesses 2
 
 test-all: lint test test-slow
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import pickle
+import secrets
 import shutil
 import signal
 import socket
@@ -31,11 +33,13 @@ from pipeline.summary import Tally
 from pipeline.types import Message, SamplingParams
 
 ROOT = Path(__file__).parents[3]
+MARK = f"V{secrets.token_hex(3)}"
+"""How vLLM names the processes of our servers, so that those of other tests are told from them."""
 CPU = {
     "max_model_len": 256,
     "dtype": "float32",
     "extra_args": ("--enforce-eager",),
-    "environment": {"VLLM_CPU_KVCACHE_SPACE": "1"},
+    "environment": {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_PROCESS_NAME_PREFIX": MARK},
     "max_concurrency": 64,
 }
 
@@ -60,12 +64,14 @@ class Opens:
 
 
 def running_servers() -> list[psutil.Process]:
-    """Every process of a vLLM server on this machine."""
+    """Every process of our vLLM servers."""
     found = []
     for process in psutil.process_iter(["cmdline", "name"]):
-        words = " ".join(process.info["cmdline"] or [])
-        if "vllm.entrypoints" in words or process.info["name"].startswith("VLLM"):
-            found.append(process)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            words = " ".join(process.info["cmdline"] or [])
+            main = "vllm.entrypoints" in words and process.environ().get("VLLM_PROCESS_NAME_PREFIX") == MARK
+            if main or process.info["name"].startswith(MARK):  # the name is written over the environment
+                found.append(process)
     return found
 
 
