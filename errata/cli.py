@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         code: int = module.run(known, rest)
-        sys.stdout.flush()
+        print(end="", flush=True)  # now, so that a reader that has left is noticed here
     except KeyboardInterrupt:
         return _stop(
             "stopped by Ctrl-C; what was done is kept, and the same command goes on from there", StoppedEarly.exit_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Generator, Mapping
@@ -12,6 +13,7 @@ from typing import Any, Self
 from pipeline.scale.cluster import data_context
 from pipeline.scale.report import NO_PART, Report
 
+log = logging.getLogger(__name__)
 AHEAD = 4
 """Reports that wait to be taken."""
 LAST = 5.0
@@ -62,7 +64,10 @@ class Feed:
         self._over.set()
         self._reader.join(0 if kind is KeyboardInterrupt else LAST)
         for thread in self._executors():
-            thread.shutdown(force=True)
+            try:
+                thread.shutdown(force=True)
+            except Exception as other:  # what ended the build is to be told, not this
+                log.warning("while Ray Data ended: %s", " ".join(str(other).split())[:500])
             thread.join(ENDING)
         self._reader.join(ENDING)
 
